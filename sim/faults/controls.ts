@@ -1,0 +1,45 @@
+/** What a fault may do to a world, as plain data. A fault is a pure list of timed controls; both worlds carry them out. */
+
+/** What the network between the sidecars and one instance does to traffic. One effect per fault; effects add up. */
+export type NetworkEffect =
+  /** Adds one-way delay to what the instance answers. */
+  | { kind: 'latency'; latencyMs: number }
+  /** Octets per second, each direction. */
+  | { kind: 'bandwidth'; bytesPerSecond: number }
+  /** Requests arrive, answers vanish. Connections of that time are reset when it is lifted. */
+  | { kind: 'blackhole' }
+  /** Nothing passes either way, and no new connection comes up. As blackhole when lifted. */
+  | { kind: 'partition' };
+
+/** What the instance itself answers instead of serving. */
+export interface FailRule {
+  /** grpc-status to answer. */
+  status: number;
+  /** Share of calls, 0 to 1; drawn from the run's seed. */
+  share: number;
+  /** Full method path, or null for every method. */
+  method: string | null;
+  /** Send response headers first, so that the failure comes in trailers. */
+  afterHeaders: boolean;
+}
+
+/** `instance` is an index into the run's instance table; `fault` identifies the fault for lifting its effect. */
+export type Control =
+  | { op: 'kill'; instance: number }
+  /** Starts a dead or new instance; when it is ready, discovery lists it as active. */
+  | { op: 'start'; instance: number }
+  /** Ends an instance politely: GOAWAY, calls in flight finish, then dead. */
+  | { op: 'stop'; instance: number }
+  | { op: 'pause'; instance: number }
+  | { op: 'resume'; instance: number }
+  | { op: 'member'; instance: number; state: 'active' | 'draining' | 'removed' }
+  | { op: 'network'; instance: number; fault: number; effect: NetworkEffect | null }
+  | { op: 'resetConnections'; instance: number }
+  | { op: 'fail'; instance: number; fault: number; rule: FailRule | null };
+
+/** A control at its time after the fault begins. `heals`: this step ends the fault. */
+export interface Step {
+  afterNs: number;
+  control: Control;
+  heals?: boolean;
+}

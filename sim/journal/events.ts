@@ -1,0 +1,86 @@
+/**
+ * The journal's vocabulary. In memory an event is one record of eight 32-bit words (see RECORD_WORDS), so that a
+ * run of millions of calls can be written, hashed and judged without an object per event; `JournalEvent` is the
+ * same event for people and for files.
+ *
+ * word 0: kind in bits 0-7, sidecar index in bits 8-23; words 1, 2: time in ns since the run began (low, high);
+ * word 3: call; 4: attempt (1 is the first); 5: instance index; 6: code; 7: detail. -1 where a field has no meaning.
+ */
+
+export const RECORD_WORDS = 8;
+
+/** Kinds by number. White-box kinds (16-31) can only be told by our own sidecar. */
+export const Kind = {
+  /** A client starts a call. code: 1 when sent directly to an instance, past the sidecar; detail: deadline in ms, 0 none. */
+  callStart: 1,
+  /** The client has its answer. code: grpc-status; detail: FNV-1a 32 of the reply's message octets, 0 if none. */
+  callEnd: 2,
+  /** An instance got an attempt. */
+  attemptArrived: 3,
+  /** An instance answered an attempt. code: grpc-status. */
+  attemptAnswered: 4,
+
+  /** The sidecar sent an attempt to `instance`. detail: 1 when it is the call's first (a round-robin pick), else 0. */
+  attemptSent: 16,
+  /** The sidecar's view of an attempt's end. code: grpc-status or -1; detail: index in ATTEMPT_ENDS. */
+  attemptEnded: 17,
+  /** The sidecar passed response headers to the caller. */
+  responseStarted: 18,
+  /** The sidecar ended a call. code: grpc-status; detail: 1 when the sidecar made the answer. */
+  sidecarCallEnd: 19,
+  /** The sidecar's view of an endpoint changed. code: index in ENDPOINT_CHANGES. */
+  endpointChanged: 20,
+
+  /** Truth about an instance. code: index in INSTANCE_STATES. */
+  instanceState: 32,
+  /** A fault was asked for / took effect / was lifted. call: fault index in the plan; code: index in the fault table. */
+  faultRequested: 33,
+  faultApplied: 34,
+  faultHealed: 35,
+  /** Discovery's truth about an instance. code: index in MEMBER_STATES. */
+  memberState: 36,
+
+  /** code: 0 load begins, 1 load ends, 2 run ends. */
+  phase: 48,
+  /** The judge's clock stood still. detail: for how many ms (real world only). */
+  stall: 49,
+  /** CPU time of a process over the load phase. code: 0 sidecar; detail: microseconds. */
+  cpu: 50,
+} as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+export const ATTEMPT_ENDS = [
+  'complete',
+  'reset',
+  'connection_lost',
+  'per_try_timeout',
+  'deadline',
+  'cancelled',
+] as const;
+export const ENDPOINT_CHANGES = [
+  'added',
+  'removed',
+  'draining',
+  'healthy',
+  'unhealthy',
+  'connected',
+  'disconnected',
+  'pickable',
+  'unpickable',
+] as const;
+export const INSTANCE_STATES = ['starting', 'ready', 'draining', 'dead', 'paused', 'resumed'] as const;
+export const MEMBER_STATES = ['active', 'draining', 'removed'] as const;
+
+/** One event as read back; the reader reuses the object, so copy what must outlive the visit. */
+export interface EventView {
+  /** Position in the journal, from 0. */
+  seq: number;
+  kind: Kind;
+  sidecar: number;
+  tNs: number;
+  call: number;
+  attempt: number;
+  instance: number;
+  code: number;
+  detail: number;
+}

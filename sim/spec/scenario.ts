@@ -1,0 +1,123 @@
+/** What a scenario says: the mesh, its load, its faults and what must hold. Plain data, typed for editors. */
+import type { Duration } from '../base/units.ts';
+import type { CheckSpec } from './check.ts';
+
+/** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
+export type Latency =
+  | { kind: 'constant'; ms: number }
+  | { kind: 'uniform'; minMs: number; maxMs: number }
+  | { kind: 'lognormal'; medianMs: number; p99Ms: number };
+
+export interface ServiceSpec {
+  /** Instances at the start; they are named `<service>/0` … */
+  instances: number;
+  /** Time an instance takes to answer; default 1 ms constant. */
+  latency?: Latency;
+  /** Time from start to ready; default 50 ms in the virtual world; in the real world what it takes. */
+  startupMs?: number;
+}
+
+/** The sidecar of the mesh; what is not given keeps the sidecar's own default. */
+export interface SidecarSpec {
+  /** How many sidecars (each its own process); the load is spread over them in turn. Default 1. */
+  replicas?: number;
+  balancer?: 'round_robin';
+  health?: { intervalMs?: number; timeoutMs?: number; unhealthyThreshold?: number; healthyThreshold?: number } | null;
+  retry?: {
+    attempts?: number;
+    budget?: number;
+    budgetMinConcurrent?: number;
+    retryableStatuses?: readonly number[];
+    backoffBaseMs?: number;
+    backoffMaxMs?: number;
+    perTryTimeoutMs?: number;
+  };
+  timeout?: { callMs?: number; connectMs?: number };
+  tag?: string;
+}
+
+export interface MeshSpec<S extends string = string> {
+  /** Exactly one service today. */
+  services: { readonly [name in S]: ServiceSpec };
+  sidecar?: SidecarSpec;
+}
+
+/** Load on the mesh. `load.open` and `load.closed` make one. */
+export type LoadSpec = {
+  /** Full method path; default /my_service.MyService/MyMethod. */
+  method?: string;
+  /** The caller's deadline for each call; default 2 s. */
+  deadlineMs?: number;
+  /** Request `name` field; default 'World'. */
+  requestName?: string;
+  /** Real world only: share of calls sent directly to an instance, past the sidecar, for the overhead check. Default 0. */
+  directShare?: number;
+  forMs: number;
+} & (
+  | { kind: 'open'; ratePerSecond: number; arrivals: 'constant' | 'poisson' }
+  | { kind: 'closed'; clients: number; thinkMs: number }
+);
+
+/** 'greeter/1', or 'greeter/*' for all instances that exist at that moment. */
+export type Target<S extends string = string> = `${S}/${number}` | `${S}/*`;
+
+/** A fault at its time, as `at(2_000).kill('greeter/1')` makes it. */
+export interface FaultSpec {
+  atMs: number;
+  kind: string;
+  /** Target, or the service's name for `add`. */
+  target: string;
+  params: Readonly<Record<string, unknown>>;
+}
+
+export interface ScenarioSpec<S extends string = string> {
+  mesh: MeshSpec<S>;
+  load?: LoadSpec;
+  faults?: (at: FaultClock<S>) => readonly FaultSpec[];
+  checks: readonly CheckSpec[];
+  /** Worlds it runs in; default both. */
+  worlds?: readonly ('virtual' | 'real')[];
+  /** One line: what this scenario shows. */
+  shows?: string;
+}
+
+/** `at(time)` gives the faults that can happen then; see sim/faults for each. */
+export type FaultClock<S extends string> = (time: Duration) => FaultMenu<S>;
+
+type Share = { share?: number };
+type For = { for?: Duration };
+
+/** The faults, as methods; `mesh.kill(…)` of the imperative form takes the same arguments. */
+export interface FaultMenu<S extends string, R = FaultSpec> {
+  /** The process dies at once (SIGKILL); connections break. */
+  kill(target: Target<S>): R;
+  /** Graceful by default: drain, stop, start. A dead instance is just started. */
+  restart(target: Target<S>, options?: { graceful?: boolean; down?: Duration }): R;
+  /** The process stands still (SIGSTOP) for a while. */
+  pause(target: Target<S>, options: { for: Duration }): R;
+  /** New instances start and register. */
+  add(service: S, options?: { count?: number }): R;
+  /** Leaves discovery, then stops. */
+  remove(target: Target<S>): R;
+  /** Marked draining in discovery, finishes its calls, then stops. */
+  drain(target: Target<S>): R;
+  latency(target: Target<S>, options: { add: Duration } & For): R;
+  failStatus(
+    target: Target<S>,
+    options: { status: number; method?: string; afterHeaders?: boolean } & Share & For,
+  ): R;
+  blackhole(target: Target<S>, options?: For): R;
+  resetConnections(target: Target<S>): R;
+  bandwidth(target: Target<S>, options: { bytesPerSecond: number } & For): R;
+  partition(target: Target<S>, options?: For): R;
+}
+
+/** The world in the hands of an imperative body. */
+export interface Mesh<S extends string = string> extends FaultMenu<S, Promise<void>> {
+  /** Lets that much of the world's time pass. */
+  run(duration: Duration): Promise<void>;
+  /** Starts load; it goes on while `run` lets time pass. */
+  load(load: LoadSpec): Promise<void>;
+  /** Time since the run began. */
+  readonly nowMs: number;
+}

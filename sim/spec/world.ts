@@ -1,0 +1,46 @@
+/** What the engine asks of a world. sim/virtual and sim/real implement it; nothing else differs between the two. */
+import type { Control } from '../faults/controls.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { LoadSpec, Latency, SidecarSpec } from './scenario.ts';
+
+/** The mesh with every default filled in. */
+export interface MeshPlan {
+  service: string;
+  /** Instances at the start. */
+  instances: number;
+  /** Names of all instances the run may ever have, the initial ones first; later ones are started by `add`. */
+  instanceNames: readonly string[];
+  latency: Latency;
+  startupMs: number;
+  sidecar: SidecarSpec & { replicas: number };
+  /** Instances that faults kill, restart or pause: in the real world each of these has a process of its own. */
+  isolated: ReadonlySet<number>;
+}
+
+export interface WorldOptions {
+  mesh: MeshPlan;
+  seed: number;
+  /** Events go here; the world stamps them with its own time. */
+  journal: Journal;
+  /** Aborted by Ctrl-C and the like: the world stops as soon as it can. */
+  signal: AbortSignal;
+  /** A folder for logs and config files; real world only. */
+  folder: string;
+}
+
+export interface World {
+  /** Time since the run began, ns. */
+  readonly nowNs: number;
+  /** Brings the mesh up; resolves when every initial instance is ready and each sidecar sees them as pickable. */
+  start(): Promise<void>;
+  /** Load begins now; it ends by itself after `forMs`. */
+  startLoad(load: LoadSpec & { method: string; deadlineMs: number; requestName: string; directShare: number }): void;
+  /** Lets time pass until `untilNs`. */
+  runUntil(untilNs: number): Promise<void>;
+  /** Carries out a control; resolves when it took effect. */
+  apply(control: Control): Promise<void>;
+  /** After the load: lets calls in flight end, at most `graceNs`. */
+  settle(graceNs: number): Promise<void>;
+  /** Ends everything; safe to call at any time and more than once. The journal is complete when it resolves. */
+  stop(): Promise<void>;
+}
