@@ -1,5 +1,6 @@
 /** What the engine asks of a world. sim/virtual and sim/real implement it; nothing else differs between the two. */
 import type { Control } from '../faults/controls.ts';
+import type { Kind } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { LoadSpec, Latency, SidecarSpec } from './scenario.ts';
 
@@ -34,11 +35,18 @@ export interface World {
   /** Brings the mesh up; resolves when every initial instance is ready and each sidecar sees them as pickable. */
   start(): Promise<void>;
   /** Load begins now; it ends by itself after `forMs`. */
-  startLoad(load: LoadSpec & { method: string; deadlineMs: number; requestName: string; directShare: number }): void;
+  startLoad(
+    load: LoadSpec & { method: string; deadlineMs: number; requestName: string; directShare: number },
+  ): void;
   /** Lets time pass until `untilNs`. */
   runUntil(untilNs: number): Promise<void>;
   /** Carries out a control; resolves when it took effect. */
   apply(control: Control): Promise<void>;
+  /**
+   * Writes an event of the engine's own (fault and phase events) at the world's time. The engine never writes into the
+   * journal itself: a world of many processes merges events by time when it stops. Sidecar and attempt are -1.
+   */
+  note(kind: Kind, call: number, instance: number, code: number, detail: number): void;
   /** After the load: lets calls in flight end, at most `graceNs`. */
   settle(graceNs: number): Promise<void>;
   /** Ends everything; safe to call at any time and more than once. The journal is complete when it resolves. */
