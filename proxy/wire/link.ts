@@ -4,6 +4,9 @@
  */
 import type { HeaderBlock } from './headers.ts';
 
+/** The `code` of `onReset` for streams that were open when the connection itself ended. */
+export const CONNECTION_LOST = -1;
+
 /** One stream of a link. The carrier owns it; the machine hangs its own record on `user`. */
 export interface LinkStream {
   readonly id: number;
@@ -51,7 +54,10 @@ export interface LinkEvents {
   onHeaders(stream: LinkStream, block: HeaderBlock, endStream: boolean): void;
   onData(stream: LinkStream, bytes: Uint8Array, endStream: boolean): void;
   onTrailers(stream: LinkStream, block: HeaderBlock): void;
-  /** The stream ended abnormally. `unprocessed`: the peer cannot have acted on it (REFUSED_STREAM, id above GOAWAY's). */
+  /**
+   * The stream ended abnormally. `unprocessed`: the peer cannot have acted on it (REFUSED_STREAM, id above GOAWAY's).
+   * `code` is the peer's, or CONNECTION_LOST when the whole connection went.
+   */
   onReset(stream: LinkStream, code: number, unprocessed: boolean): void;
   /** `queuedBytes` of the stream fell to zero after having been above it. */
   onDrained(stream: LinkStream): void;

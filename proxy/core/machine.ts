@@ -1,0 +1,89 @@
+/** What a driver (sockets or virtual network) sees of the sidecar: the interfaces that `Sidecar` and its sessions implement. */
+import type { Endpoint } from '../policy/config.ts';
+import type { Link, LinkEvents } from '../wire/link.ts';
+
+/** One connection to one endpoint, from the wish to have it until its end. It is the `LinkEvents` of the carrier. */
+export interface UpstreamPort extends LinkEvents {
+  /** Where to connect; unchanging for this session. */
+  readonly endpoint: Endpoint;
+  /** The peer is there and speaks HTTP/2 (its SETTINGS came): calls may be sent from now on. */
+  handleConnected(link: Link): void;
+  /** No connection came about. `reason` is for people. */
+  handleDialFailed(reason: string): void;
+}
+
+/** One connection from a caller: the `LinkEvents` of the carrier. */
+export interface DownstreamPort extends LinkEvents {
+  /** Ties the carrier to the session; call once, before any event. */
+  attach(link: Link): void;
+}
+
+/** What the machine asks of its driver. */
+export interface SidecarEnvironment {
+  /** Connect to `upstream.endpoint.address`; answer later by `handleConnected` or `handleDialFailed`, never inside this call. */
+  dial(upstream: UpstreamPort): void;
+  /** The answer to `dial` is no longer wanted (it took too long, or the endpoint is gone): let go of what it holds. */
+  abandon?(upstream: UpstreamPort): void;
+}
+
+/** Counters since the start, and what is alive now. */
+export interface SidecarStats {
+  callsStarted: number;
+  callsEnded: number;
+  callsAlive: number;
+  /** Ended calls by the grpc-status that the caller got; index 17 gathers every other number, 18 calls that are not gRPC. */
+  callsByStatus: readonly number[];
+  /** Ended calls whose answer the sidecar itself made. */
+  callsAnsweredHere: number;
+  attemptsStarted: number;
+  attemptsAlive: number;
+  retries: number;
+  retriesTransparent: number;
+  /** Retries that policy allowed and the budget refused. */
+  retriesOverBudget: number;
+  /** Retries alive, those waiting in backoff included. */
+  retriesAlive: number;
+  /** Calls waiting for an endpoint or for room on a connection. */
+  callsWaiting: number;
+  connectionsDownstream: number;
+  connectionsUpstream: number;
+  healthChecks: number;
+  healthChecksFailed: number;
+}
+
+/** One endpoint as the sidecar sees it now. */
+export interface ClusterEndpoint {
+  id: string;
+  address: string;
+  pickable: boolean;
+  connected: boolean;
+  /** Null: not known yet. Without health checks always true. */
+  healthy: boolean | null;
+  draining: boolean;
+  connections: number;
+  attemptsAlive: number;
+  attemptsStarted: number;
+  /** Why it is not connected or not healthy, for people; '' when nothing is wrong. */
+  trouble: string;
+}
+
+/** The machine. A driver calls `advance` before every entry, those of sessions included. */
+export interface SidecarMachine {
+  /** Tells the time. It never goes back. */
+  advance(nowNs: number): void;
+  /** A caller connected: build the carrier with the session, then `attach` its link. */
+  acceptDownstream(): DownstreamPort;
+  /** When `handleTimeout` wants to be called; Infinity: never. It may be early, never late. */
+  readonly nextTimeoutNs: number;
+  handleTimeout(): void;
+  /** Replaces the whole set. The order means nothing; an address that comes twice is one endpoint. */
+  handleEndpoints(endpoints: readonly Endpoint[]): void;
+  /** Begins the end: GOAWAY in two steps, calls in flight finish. */
+  drain(): void;
+  /** Draining, and nothing in flight any more. */
+  readonly drained: boolean;
+  /** At least one endpoint is pickable, and not draining. */
+  readonly ready: boolean;
+  stats(): SidecarStats;
+  clusters(): ClusterEndpoint[];
+}
