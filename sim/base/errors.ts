@@ -17,7 +17,11 @@ export class MeshwrightError extends Error {
   readonly place: string | null;
   readonly remedy: string | null;
 
-  constructor(code: ErrorCode, message: string, options: { place?: string; remedy?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { place?: string; remedy?: string; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'MeshwrightError';
     this.code = code;
