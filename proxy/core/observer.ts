@@ -15,7 +15,13 @@ export type EndpointChange =
   | 'unpickable';
 
 /** Why an attempt ended. */
-export type AttemptEnd = 'complete' | 'reset' | 'connection_lost' | 'per_try_timeout' | 'deadline' | 'cancelled';
+export type AttemptEnd =
+  | 'complete'
+  | 'reset'
+  | 'connection_lost'
+  | 'per_try_timeout'
+  | 'deadline'
+  | 'cancelled';
 
 export interface Observer {
   /** Returns the number that later events name this call by (from the carrier or a request header); -1: not traced. */

@@ -1,0 +1,418 @@
+/**
+ * One call from its request headers to its final status: picks, sends, replays, answers. Pooled and flat: what a call
+ * needs on its way costs no allocation. The carrier's events come in through the two sessions.
+ */
+import { backoffNs, isRetryable, pushbackNs, withinBudget } from '../policy/retry.ts';
+import type { HeaderBlock } from '../wire/headers.ts';
+import type { LinkStream } from '../wire/link.ts';
+import type { Attempt } from './attempt.ts';
+import { CallRecord } from './call-record.ts';
+import type { Context } from './context.ts';
+import type { DownstreamSession } from './downstream-session.ts';
+import { LINGERING } from './lingering.ts';
+import type { AttemptEnd } from './observer.ts';
+import { GRPC, H2, statusOfHttp, statusOfReset } from './statuses.ts';
+import { withStatus } from './answers.ts';
+import { Timer } from './timers.ts';
+import type { TimerOwner } from './timers.ts';
+import type { Upstream } from './upstream.ts';
+import type { UpstreamSession } from './upstream-session.ts';
+
+export class Call extends CallRecord implements TimerOwner {
+  readonly #context: Context;
+  readonly deadlineTimer: Timer;
+  readonly backoffTimer: Timer;
+
+  constructor(context: Context) {
+    super();
+    this.#context = context;
+    this.deadlineTimer = new Timer(this);
+    this.backoffTimer = new Timer(this);
+  }
+
+  /** The request's headers are here. */
+  start(session: DownstreamSession, stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
+    const context = this.#context;
+    context.counters.callsStarted++;
+    stream.user = this;
+    this.session = session;
+    this.stream = stream;
+    this.isGrpc = block.isGrpc;
+    this.requestEnded = endStream;
+    this.request = context.requestFields.strip(block);
+    if (context.observer !== null) this.number = context.observer.callStarted(context.nowNs, stream, block);
+    let timeoutNs = block.timeoutNs;
+    if (timeoutNs === -1) timeoutNs = context.callNs === 0 ? -1 : context.callNs;
+    else if (timeoutNs === -2) return this.answer(GRPC.internal, 'malformed grpc-timeout in the request');
+    else if (timeoutNs === 0) return this.answer(GRPC.deadlineExceeded, 'the deadline had passed on arrival');
+    if (timeoutNs > 0) {
+      this.deadlineNs = context.nowNs + timeoutNs;
+      context.timers.arm(this.deadlineTimer, context.nowNs, timeoutNs);
+    }
+    const upstream = context.pickFirst();
+    if (upstream === null) this.#waitOrFail();
+    else this.#sendTo(upstream);
+  }
+
+  handleRequestData(bytes: Uint8Array, endStream: boolean): void {
+    if (endStream) this.requestEnded = true;
+    const attempt = this.attempt;
+    const retry = this.#context.config.retry;
+    if (attempt === null) {
+      // Nothing may be thrown away while nothing is sent; without credit the caller cannot go on beyond its window.
+      this.buffer.append(bytes);
+      if (this.buffer.length > retry.bufferBytesMax) this.heldBytes += bytes.length;
+      else this.#creditRequest(bytes.length);
+      return;
+    }
+    const stream = attempt.stream as LinkStream;
+    (attempt.session as UpstreamSession).link?.sendData(stream, bytes, endStream);
+    if (this.buffer.kept && !this.committed) {
+      if (this.buffer.length + bytes.length <= retry.bufferBytesMax) this.buffer.append(bytes);
+      else this.buffer.drop();
+    }
+    if (stream.queuedBytes > 0) this.heldBytes += bytes.length;
+    else this.#creditRequest(bytes.length);
+  }
+
+  handleRequestTrailers(block: HeaderBlock): void {
+    this.requestEnded = true;
+    this.requestTrailers = this.#context.requestFields.strip(block);
+    const attempt = this.attempt;
+    if (attempt === null) return;
+    attempt.session?.link?.sendTrailers(attempt.stream as LinkStream, this.requestTrailers);
+  }
+
+  /** The endpoint took what was queued toward it. */
+  handleRequestDrained(): void {
+    this.#creditHeld();
+  }
+
+  /** The caller took what was queued toward it. */
+  handleResponseDrained(): void {
+    const attempt = this.attempt;
+    if (attempt === null || attempt.heldBytes === 0) return;
+    attempt.session?.link?.consume(attempt.stream as LinkStream, attempt.heldBytes);
+    attempt.heldBytes = 0;
+  }
+
+  /** The caller reset the stream or went away (MS-16). */
+  handleCancelled(): void {
+    this.#endAttempt('cancelled', -1, H2.cancel);
+    this.#end(GRPC.cancelled, false);
+  }
+
+  handleResponseHeaders(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
+    attempt.httpStatus = block.status;
+    if (this.isGrpc && block.grpcStatus === -1 && (block.status !== 200 || !block.isGrpc || endStream)) {
+      return this.#handleAlien(attempt, block, endStream);
+    }
+    const link = this.session?.link;
+    const stream = this.stream as LinkStream;
+    const out = this.#context.responseFields.strip(block);
+    if (endStream) {
+      if (this.isGrpc && block.grpcStatus > 0) return this.#handleRefusal(attempt, block);
+      link?.sendHeaders(stream, out, true);
+      this.#complete(block.grpcStatus);
+      return;
+    }
+    const context = this.#context;
+    this.committed = true;
+    this.buffer.drop();
+    context.timers.cancel(attempt.timer);
+    if (context.config.tag !== null) this.tagger = context.taggerFor(this.isGrpc, block);
+    link?.sendHeaders(stream, out, false);
+    if (this.number >= 0) context.observer?.responseStarted(context.nowNs, this.number, attempt.number);
+  }
+
+  handleResponseData(attempt: Attempt, bytes: Uint8Array, endStream: boolean): void {
+    const stream = this.stream as LinkStream;
+    const link = this.session?.link;
+    const out = this.tagger === null ? bytes : this.tagger.pass(bytes, endStream);
+    const closes = endStream && !this.isGrpc;
+    if (out.length > 0 || closes) link?.sendData(stream, out, closes);
+    if (endStream) {
+      if (this.isGrpc) {
+        const status = statusOfHttp(attempt.httpStatus);
+        const message = `${attempt.session?.name ?? ''} ended its response without grpc-status`;
+        link?.sendTrailers(stream, this.#context.answers.trailers(status, message));
+        this.#complete(status);
+      } else this.#complete(-1);
+      return;
+    }
+    if (stream.queuedBytes > 0) attempt.heldBytes += bytes.length;
+    else attempt.session?.link?.consume(attempt.stream as LinkStream, bytes.length);
+  }
+
+  handleResponseTrailers(attempt: Attempt, block: HeaderBlock): void {
+    const stream = this.stream as LinkStream;
+    const link = this.session?.link;
+    const rest = this.tagger?.rest();
+    if (rest !== undefined && rest.length > 0) link?.sendData(stream, rest, false);
+    if (block.grpcStatus >= 0 || !this.isGrpc) {
+      link?.sendTrailers(stream, this.#context.responseFields.strip(block));
+      this.#complete(block.grpcStatus);
+      return;
+    }
+    const status = statusOfHttp(attempt.httpStatus);
+    const message = `${attempt.session?.name ?? ''} sent trailers without grpc-status`;
+    link?.sendTrailers(stream, withStatus(this.#context.responseFields.strip(block), status, message));
+    this.#complete(status);
+  }
+
+  /** The attempt's stream ended abnormally. `reason` is for people. */
+  handleResponseReset(code: number, unprocessed: boolean, reason: string): void {
+    const end = code < 0 ? 'connection_lost' : 'reset';
+    const name = this.attempt?.session?.name ?? '';
+    this.#endAttempt(end, -1, -1);
+    const never = unprocessed || code === H2.refusedStream;
+    this.#fail(statusOfReset(code), `${name}: ${reason}`, null, end, never);
+  }
+
+  handlePerTryTimeout(attempt: Attempt): void {
+    const name = attempt.session?.name ?? '';
+    this.#endAttempt('per_try_timeout', -1, H2.cancel);
+    const limit = `${this.#context.config.retry.perTryTimeoutMs} ms`;
+    this.#fail(
+      GRPC.unavailable,
+      `${name}: no answer within ${limit} per try`,
+      null,
+      'per_try_timeout',
+      false,
+    );
+  }
+
+  handleTimer(timer: Timer): void {
+    if (timer === this.backoffTimer) return this.#retryNow();
+    const where =
+      this.attempt === null ? 'before it could be sent' : `waiting for ${this.attempt.session?.name}`;
+    const last = this.failureMessage === '' ? '' : `; before that ${this.failureMessage}`;
+    this.#endAttempt('deadline', -1, H2.cancel);
+    this.answer(GRPC.deadlineExceeded, `the deadline passed ${where}${last}`);
+  }
+
+  /** The endpoint it waited for cannot take it, or one became pickable. */
+  pickAgain(): void {
+    const context = this.#context;
+    const upstream = this.attemptsSent === 0 ? context.pickFirst() : context.pickRetry(this.tried);
+    if (upstream === null) this.#waitOrFail();
+    else this.#sendTo(upstream);
+  }
+
+  /** Opens the stream; the session has room. */
+  sendOn(session: UpstreamSession): void {
+    const context = this.#context;
+    const { nowNs } = context;
+    const attempt = context.takeAttempt();
+    attempt.call = this;
+    attempt.number = ++this.attemptsSent;
+    this.attempt = attempt;
+    this.upstream = session.upstream;
+    let timeoutNs = this.deadlineNs === Infinity ? -1 : this.deadlineNs - nowNs;
+    if (context.perTryNs > 0) {
+      if (timeoutNs < 0 || timeoutNs > context.perTryNs) timeoutNs = context.perTryNs;
+      context.timers.arm(attempt.timer, nowNs, context.perTryNs);
+    }
+    const buffered = this.buffer.length;
+    const endStream = this.requestEnded && buffered === 0 && this.requestTrailers === null;
+    session.open(attempt, this.request as HeaderBlock, timeoutNs, attempt.number - 1, endStream);
+    if (this.number >= 0) {
+      context.observer?.attemptSent(nowNs, this.number, attempt.number, session.upstream.id);
+    }
+    if (buffered > 0 || this.requestTrailers !== null) this.#replay(attempt, session);
+  }
+
+  /** Ends the call with an answer made here. */
+  answer(grpcStatus: number, message: string): void {
+    const link = this.session?.link;
+    const stream = this.stream as LinkStream;
+    const { answers } = this.#context;
+    if (this.isGrpc) {
+      if (this.committed) link?.sendTrailers(stream, answers.trailers(grpcStatus, message));
+      else link?.sendHeaders(stream, answers.trailersOnly(grpcStatus, message), true);
+    } else if (this.committed) {
+      link?.resetStream(stream, grpcStatus === GRPC.cancelled ? H2.cancel : H2.internalError);
+    } else {
+      link?.sendHeaders(stream, answers.http(grpcStatus), false);
+      link?.sendData(stream, new TextEncoder().encode(`${message}\n`), true);
+    }
+    this.#end(grpcStatus, true);
+  }
+
+  #replay(attempt: Attempt, session: UpstreamSession): void {
+    const stream = attempt.stream as LinkStream;
+    const { length } = this.buffer;
+    if (length > 0) {
+      const endStream = this.requestEnded && this.requestTrailers === null;
+      session.link?.sendData(stream, this.buffer.bytes(), endStream);
+      if (length > this.#context.config.retry.bufferBytesMax) this.buffer.drop();
+      if (stream.queuedBytes === 0) this.#creditHeld();
+    }
+    if (this.requestTrailers !== null) session.link?.sendTrailers(stream, this.requestTrailers);
+  }
+
+  #sendTo(upstream: Upstream): void {
+    const session = upstream.sessionWithRoom();
+    if (session === null) upstream.enqueue(this);
+    else this.sendOn(session);
+  }
+
+  #waitOrFail(): void {
+    const context = this.#context;
+    if (context.warming > 0 && context.pickable === 0) {
+      context.waiting.push(this);
+      return;
+    }
+    if (this.attemptsSent > 0) return this.#giveUp();
+    this.answer(GRPC.unavailable, context.trouble());
+  }
+
+  /** A gRPC call got an answer that is not gRPC: the HTTP status says what it means (MS-05, MS-10). */
+  #handleAlien(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
+    const status = statusOfHttp(block.status);
+    const type = block.get('content-type') ?? 'none';
+    const name = attempt.session?.name ?? '';
+    this.#endAttempt('complete', -1, endStream ? -1 : H2.cancel);
+    const message = `${name} answered HTTP ${block.status} without grpc-status, content-type ${type}`;
+    this.#fail(status, message, null, 'complete', false);
+  }
+
+  /** A trailers-only answer with a status other than OK. */
+  #handleRefusal(attempt: Attempt, block: HeaderBlock): void {
+    const name = attempt.session?.name ?? '';
+    this.#endAttempt('complete', block.grpcStatus, this.requestEnded ? -1 : H2.cancel);
+    this.#fail(block.grpcStatus, `${name} answered status ${block.grpcStatus}`, block, 'complete', false);
+  }
+
+  /** An attempt failed: try again if the rules allow, else tell the caller. */
+  #fail(
+    status: number,
+    message: string,
+    block: HeaderBlock | null,
+    end: AttemptEnd,
+    neverProcessed: boolean,
+  ): void {
+    this.failureStatus = status;
+    this.failureMessage = message;
+    this.failureBlock = block;
+    if (this.committed || !this.buffer.kept) return this.#giveUp();
+    if (this.upstream !== null) this.tried.push(this.upstream);
+    const { counters } = this.#context;
+    if (neverProcessed && !this.transparentUsed) {
+      this.transparentUsed = true;
+      counters.retriesTransparent++;
+      return this.#retryNow();
+    }
+    const waitNs = this.#policyWait(status, block, end === 'connection_lost' && this.retries === 0);
+    if (waitNs < 0) return this.#giveUp();
+    this.retries++;
+    this.retryAlive = true;
+    counters.retries++;
+    counters.retriesAlive++;
+    if (waitNs === 0) this.#retryNow();
+    else this.#context.timers.arm(this.backoffTimer, this.#context.nowNs, waitNs);
+  }
+
+  /** How long to wait before a retry by policy; -1: there is none. */
+  #policyWait(status: number, block: HeaderBlock | null, atOnce: boolean): number {
+    const context = this.#context;
+    const { config, counters } = context;
+    const sentByPolicy = this.attemptsSent - (this.transparentUsed ? 1 : 0);
+    if (!this.isGrpc || sentByPolicy >= context.attemptsMax || !isRetryable(config.retry, status)) return -1;
+    const pushback = block === null ? null : pushbackNs(block.get('grpc-retry-pushback-ms'));
+    if (pushback === -1) return -1;
+    if (!withinBudget(config.retry, counters.retriesAlive, counters.callsAlive)) {
+      counters.retriesOverBudget++;
+      return -1;
+    }
+    let waitNs = 0;
+    if (pushback !== null) {
+      waitNs = pushback;
+      this.backoffStep = 0;
+    } else {
+      this.backoffStep++;
+      if (!atOnce) waitNs = backoffNs(config.retry, this.backoffStep, context.random());
+    }
+    return context.nowNs + waitNs >= this.deadlineNs ? -1 : waitNs;
+  }
+
+  #retryNow(): void {
+    const upstream = this.#context.pickRetry(this.tried);
+    if (upstream === null) this.#waitOrFail();
+    else this.#sendTo(upstream);
+  }
+
+  /** Tells the caller of the last failure. */
+  #giveUp(): void {
+    if (this.failureBlock !== null && !this.committed) {
+      const out = this.#context.responseFields.strip(this.failureBlock);
+      this.session?.link?.sendHeaders(this.stream as LinkStream, out, true);
+      this.#end(this.failureStatus, false);
+      return;
+    }
+    const tries = this.attemptsSent > 1 ? ` (attempt ${this.attemptsSent})` : '';
+    this.answer(this.failureStatus, this.failureMessage + tries);
+  }
+
+  /** The endpoint ended its response properly and all of it was passed on. */
+  #complete(grpcStatus: number): void {
+    this.#endAttempt('complete', grpcStatus, this.requestEnded ? -1 : H2.cancel);
+    this.#end(grpcStatus, false);
+  }
+
+  /** Lets go of the attempt, if there is one. `resetCode` -1: its stream has ended by itself. */
+  #endAttempt(end: AttemptEnd, grpcStatus: number, resetCode: number): void {
+    const context = this.#context;
+    const attempt = this.attempt;
+    this.#endRetry();
+    if (attempt === null) return;
+    this.attempt = null;
+    if (this.number >= 0) {
+      const id = attempt.session?.upstream.id ?? '';
+      context.observer?.attemptEnded(context.nowNs, this.number, attempt.number, id, end, grpcStatus);
+    }
+    context.timers.cancel(attempt.timer);
+    attempt.session?.release(attempt, resetCode);
+  }
+
+  #endRetry(): void {
+    if (!this.retryAlive) return;
+    this.retryAlive = false;
+    this.#context.counters.retriesAlive--;
+  }
+
+  #creditRequest(byteCount: number): void {
+    if (byteCount > 0) this.session?.link?.consume(this.stream as LinkStream, byteCount);
+  }
+
+  #creditHeld(): void {
+    if (this.heldBytes === 0) return;
+    this.session?.link?.consume(this.stream as LinkStream, this.heldBytes);
+    this.heldBytes = 0;
+  }
+
+  /** The caller has its answer, or is gone: counts the call and puts the record back. */
+  #end(grpcStatus: number, madeHere: boolean): void {
+    const context = this.#context;
+    if (this.number >= 0) context.observer?.callEnded(context.nowNs, this.number, grpcStatus, madeHere);
+    context.counters.callEnded(grpcStatus, this.isGrpc);
+    if (madeHere) context.counters.callsAnsweredHere++;
+    this.waitList?.remove(this);
+    this.#endRetry();
+    context.timers.cancel(this.deadlineTimer);
+    context.timers.cancel(this.backoffTimer);
+    this.#creditHeld();
+    this.#stopUpload();
+    this.clear();
+    context.giveCall(this);
+  }
+
+  /** The answer is complete: a caller that still uploads is told to stop (RFC 9113 §8.1), after it took the answer. */
+  #stopUpload(): void {
+    const stream = this.stream as LinkStream;
+    stream.user = null;
+    if (this.requestEnded) return;
+    if (stream.queuedBytes > 0) stream.user = LINGERING;
+    else this.session?.link?.resetStream(stream, H2.noError);
+  }
+}

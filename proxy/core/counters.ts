@@ -1,0 +1,34 @@
+/** The machine's counters. Gauges are derived or go back to zero when all is quiet. */
+
+/** Slots of `callsByStatus`: 0..16 the known numbers, then other numbers, then calls that are not gRPC. */
+const STATUS_OTHER = 17;
+const STATUS_NOT_GRPC = 18;
+
+export class Counters {
+  callsStarted = 0;
+  callsEnded = 0;
+  readonly callsByStatus: number[] = new Array<number>(STATUS_NOT_GRPC + 1).fill(0);
+  callsAnsweredHere = 0;
+  callsWaiting = 0;
+  attemptsStarted = 0;
+  attemptsAlive = 0;
+  retries = 0;
+  retriesTransparent = 0;
+  retriesOverBudget = 0;
+  retriesAlive = 0;
+  connectionsDownstream = 0;
+  connectionsUpstream = 0;
+  healthChecks = 0;
+  healthChecksFailed = 0;
+
+  get callsAlive(): number {
+    return this.callsStarted - this.callsEnded;
+  }
+
+  callEnded(grpcStatus: number, isGrpc: boolean): void {
+    this.callsEnded++;
+    const known = grpcStatus >= 0 && grpcStatus <= 16;
+    const slot = isGrpc ? (known ? grpcStatus : STATUS_OTHER) : STATUS_NOT_GRPC;
+    this.callsByStatus[slot] = (this.callsByStatus[slot] as number) + 1;
+  }
+}

@@ -1,0 +1,122 @@
+/** The sidecar's machine: streams in, streams out, time passed in. Its drivers are proxy/host (sockets) and sim/virtual. */
+import type { Endpoint, SidecarConfig } from '../policy/config.ts';
+import { Context } from './context.ts';
+import { DownstreamSession } from './downstream-session.ts';
+import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
+import type { Observer } from './observer.ts';
+import { H2 } from './statuses.ts';
+import { Timer } from './timers.ts';
+import { Upstream } from './upstream.ts';
+
+/** Between the two steps of GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
+const GOAWAY_STEP_NS = 50e6;
+
+export class Sidecar implements SidecarMachine {
+  readonly #context: Context;
+  readonly #sessions = new Set<DownstreamSession>();
+  readonly #byAddress = new Map<string, Upstream>();
+  readonly #drainTimer: Timer;
+  #goneAway = false;
+
+  /** `random`: uniform in [0, 1). `observer`: null in production. */
+  constructor(
+    config: SidecarConfig,
+    environment: SidecarEnvironment,
+    observer: Observer | null,
+    random: () => number,
+  ) {
+    this.#context = new Context(config, environment, observer, random);
+    this.#drainTimer = new Timer({ handleTimer: () => this.#goAwayFinally() });
+  }
+
+  advance(nowNs: number): void {
+    this.#context.nowNs = nowNs;
+  }
+
+  acceptDownstream(): DownstreamSession {
+    return new DownstreamSession(this.#context, this.#sessions);
+  }
+
+  get nextTimeoutNs(): number {
+    return this.#context.timers.nextNs;
+  }
+
+  handleTimeout(): void {
+    this.#context.timers.fire(this.#context.nowNs);
+  }
+
+  handleEndpoints(endpoints: readonly Endpoint[]): void {
+    const context = this.#context;
+    const wanted = new Map<string, Endpoint>();
+    for (const endpoint of endpoints) {
+      if (!wanted.has(endpoint.address)) wanted.set(endpoint.address, endpoint);
+    }
+    const gone: Upstream[] = [];
+    const fresh: Upstream[] = [];
+    for (const [address, upstream] of this.#byAddress) if (!wanted.has(address)) gone.push(upstream);
+    for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
+    for (const endpoint of wanted.values()) {
+      if (this.#byAddress.has(endpoint.address)) continue;
+      const upstream = new Upstream(context, endpoint);
+      this.#byAddress.set(endpoint.address, upstream);
+      fresh.push(upstream);
+    }
+    if (gone.length > 0 || fresh.length > 0) {
+      context.members = [...this.#byAddress.values()];
+      context.membersChanged();
+    }
+    // New ones first: a set that changes whole is never empty on the way (DC-20).
+    for (const upstream of fresh) upstream.begin();
+    for (const [address, endpoint] of wanted) this.#byAddress.get(address)?.change(endpoint);
+    for (const upstream of gone) upstream.remove();
+    context.releaseWaiting();
+  }
+
+  drain(): void {
+    const context = this.#context;
+    if (context.draining) return;
+    context.draining = true;
+    for (const session of this.#sessions) session.link?.goAway(H2.noError, false);
+    context.timers.arm(this.#drainTimer, context.nowNs, GOAWAY_STEP_NS);
+  }
+
+  get drained(): boolean {
+    return this.#goneAway && this.#context.counters.callsAlive === 0;
+  }
+
+  get ready(): boolean {
+    return this.#context.pickable > 0 && !this.#context.draining;
+  }
+
+  /** Why it is not ready, for people; '' when it is. */
+  get notReadyReason(): string {
+    if (this.#context.draining) return 'draining';
+    return this.#context.pickable > 0 ? '' : this.#context.trouble();
+  }
+
+  stats(): SidecarStats {
+    const { counters } = this.#context;
+    return { ...counters, callsAlive: counters.callsAlive, callsByStatus: [...counters.callsByStatus] };
+  }
+
+  clusters(): ClusterEndpoint[] {
+    const checked = this.#context.config.health !== null;
+    return this.#context.members.map((upstream) => ({
+      id: upstream.id,
+      address: upstream.endpoint.address,
+      pickable: upstream.pickable,
+      connected: upstream.connected,
+      healthy: checked ? upstream.health.healthy : true,
+      draining: upstream.endpoint.draining,
+      connections: upstream.connections,
+      attemptsAlive: upstream.attemptsAlive,
+      attemptsStarted: upstream.attemptsStarted,
+      trouble: upstream.trouble,
+    }));
+  }
+
+  #goAwayFinally(): void {
+    this.#goneAway = true;
+    for (const session of this.#sessions) session.link?.goAway(H2.noError, true);
+  }
+}

@@ -1,0 +1,264 @@
+/** One endpoint: its connections, its health, whether it may be picked, and the calls that wait for room on it. */
+import type { Endpoint } from '../policy/config.ts';
+import { HealthState } from '../policy/health.ts';
+import { reconnectNs } from '../policy/reconnect.ts';
+import type { Call } from './call.ts';
+import type { Context } from './context.ts';
+import type { EndpointChange } from './observer.ts';
+import { Prober } from './prober.ts';
+import { Timer } from './timers.ts';
+import type { TimerOwner } from './timers.ts';
+import { UpstreamSession } from './upstream-session.ts';
+import { WaitList } from './wait-list.ts';
+
+/** Connections to one endpoint at most; further ones are opened when no stream fits on those there are (MS-30). */
+export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
+
+export class Upstream implements TimerOwner {
+  endpoint: Endpoint;
+  readonly health = new HealthState();
+  pickable = false;
+  /** It has not shown yet whether it can be reached and is healthy: calls may wait for it. */
+  warming = true;
+  removed = false;
+  attemptsAlive = 0;
+  attemptsStarted = 0;
+  /** What is wrong with the connection or the health, for people. */
+  trouble = '';
+  readonly #context: Context;
+  /** Connections that may take streams. */
+  #sessions: UpstreamSession[] = [];
+  #dialling: UpstreamSession | null = null;
+  /** A connection ended by GOAWAY and its successor is on the way: still pickable, calls wait for it (FO-19, FO-21). */
+  #replacing = false;
+  #failures = 0;
+  #connected = false;
+  readonly #waiting: WaitList;
+  readonly #dialTimer: Timer;
+  readonly #reconnectTimer: Timer;
+  readonly #prober: Prober | null;
+
+  constructor(context: Context, endpoint: Endpoint) {
+    this.#context = context;
+    this.endpoint = endpoint;
+    this.#waiting = new WaitList(context.counters);
+    this.#dialTimer = new Timer(this);
+    this.#reconnectTimer = new Timer(this);
+    this.#prober = context.config.health === null ? null : new Prober(context, this, context.config.health);
+    context.warming++;
+  }
+
+  get id(): string {
+    return this.endpoint.id;
+  }
+
+  /** For people: id and address. */
+  get name(): string {
+    const { id, address } = this.endpoint;
+    return id === address ? address : `${id} (${address})`;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get connections(): number {
+    return this.#sessions.length;
+  }
+
+  /** Becomes a member. */
+  begin(): void {
+    this.tell('added');
+    if (this.endpoint.draining) this.tell('draining');
+    this.#dial();
+  }
+
+  /** Discovery says something else about it than before. */
+  change(endpoint: Endpoint): void {
+    const before = this.endpoint;
+    if (before.id === endpoint.id && before.draining === endpoint.draining) return;
+    this.endpoint = endpoint;
+    if (endpoint.draining && !before.draining) this.tell('draining');
+    if (!endpoint.draining && this.#sessions.length === 0) this.#dial();
+    this.update();
+  }
+
+  /** Is no member any more: what is in flight ends by itself, what waits goes elsewhere (DC-01, DC-02). */
+  remove(): void {
+    this.removed = true;
+    this.#context.timers.cancel(this.#dialTimer);
+    this.#context.timers.cancel(this.#reconnectTimer);
+    this.#prober?.stop();
+    this.#settled();
+    this.update();
+    this.#dialling?.close();
+    this.#dialling = null;
+    for (const session of this.#sessions.splice(0)) session.retire();
+    this.tell('removed');
+    this.#requeue();
+  }
+
+  /** A connection with room for one more stream. */
+  sessionWithRoom(): UpstreamSession | null {
+    const sessions = this.#sessions;
+    for (let index = 0; index < sessions.length; index++) {
+      const session = sessions[index] as UpstreamSession;
+      if (session.link !== null && session.link.streamCapacity > 0) return session;
+    }
+    return null;
+  }
+
+  /** A call waits here for room. */
+  enqueue(call: Call): void {
+    this.#waiting.push(call);
+    if (this.#sessions.length < CONNECTIONS_PER_ENDPOINT_MAX && !this.#reconnectTimer.armed) this.#dial();
+  }
+
+  /** Room appeared: calls that wait go on in order (OV-09). */
+  sendQueued(): void {
+    while (this.#waiting.head !== null) {
+      const session = this.sessionWithRoom();
+      if (session === null) return;
+      const call = this.#waiting.head;
+      this.#waiting.remove(call);
+      call.sendOn(session);
+    }
+  }
+
+  handleConnected(session: UpstreamSession): void {
+    this.#context.timers.cancel(this.#dialTimer);
+    this.#context.counters.connectionsUpstream++;
+    this.#dialling = null;
+    this.#failures = 0;
+    this.#replacing = false;
+    this.#sessions.push(session);
+    if (this.#prober === null || this.health.healthy === true) this.trouble = '';
+    this.#prober?.begin();
+    if (this.#prober === null) this.#settled();
+    this.update();
+    this.sendQueued();
+  }
+
+  handleDialFailed(session: UpstreamSession, reason: string): void {
+    if (session !== this.#dialling) return;
+    this.#context.timers.cancel(this.#dialTimer);
+    this.#dialling = null;
+    this.#failures++;
+    this.#replacing = false;
+    if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
+    this.#settled();
+    if (!this.removed && !this.#reconnectTimer.armed) {
+      const { timers, nowNs, random } = this.#context;
+      timers.arm(this.#reconnectTimer, nowNs, reconnectNs(this.#failures, random()));
+    }
+    this.update();
+    if (this.#sessions.length === 0) this.#requeue();
+    this.#context.releaseWaiting();
+  }
+
+  /** GOAWAY: this connection takes no new streams; its successor is dialled at once, which is no failure (FO-21). */
+  handleGoingAway(session: UpstreamSession): void {
+    this.#drop(session);
+    if (this.#sessions.length === 0 && !this.removed && !this.endpoint.draining) {
+      this.#replacing = this.pickable;
+      this.#dial();
+    }
+    this.update();
+    session.retire();
+  }
+
+  /** A connection is gone: from now on nothing may be sent on it. */
+  handleLost(session: UpstreamSession): void {
+    this.#drop(session);
+    this.update();
+  }
+
+  handleClosed(session: UpstreamSession, reason: string): void {
+    if (this.#sessions.length > 0 || this.removed) return;
+    if (!session.retired) this.trouble = `connection lost: ${reason}`;
+    if (!this.#replacing) this.#requeue();
+    if (!this.endpoint.draining && !this.#reconnectTimer.armed) this.#dial();
+  }
+
+  /** A check ended. `hung`: nothing came in time, so when that takes the endpoint out its connections go too (FO-31). */
+  handleChecked(success: boolean, trouble: string, hung: boolean): void {
+    const { health } = this.#context.config;
+    if (health === null || this.removed) return;
+    const changed = this.health.record(health, success);
+    if (success) this.trouble = '';
+    else this.trouble = trouble;
+    if (changed) this.tell(this.health.healthy === true ? 'healthy' : 'unhealthy');
+    this.#settled();
+    this.update();
+    if (hung && this.health.healthy === false) {
+      for (const session of [...this.#sessions]) session.fail(trouble);
+    }
+    this.#context.releaseWaiting();
+  }
+
+  handleTimer(timer: Timer): void {
+    if (timer === this.#reconnectTimer) return this.#dial();
+    const session = this.#dialling;
+    if (session === null) return;
+    session.over = true;
+    this.#context.environment.abandon?.(session);
+    this.handleDialFailed(session, `no answer within ${this.#context.config.timeout.connectMs} ms`);
+  }
+
+  /** For people: how it stands. */
+  condition(): string {
+    if (this.endpoint.draining) return 'draining';
+    if (this.trouble !== '') return this.trouble;
+    return this.pickable ? 'pickable' : 'not connected yet';
+  }
+
+  /** Works out anew whether it may be picked. */
+  update(): void {
+    const context = this.#context;
+    const connected = this.#sessions.length > 0;
+    if (connected !== this.#connected) {
+      this.#connected = connected;
+      this.tell(connected ? 'connected' : 'disconnected');
+    }
+    const healthy = this.#prober === null || this.health.healthy === true;
+    const reachable = connected || this.#replacing;
+    const pickable = !this.removed && !this.endpoint.draining && healthy && reachable;
+    if (pickable === this.pickable) return;
+    this.pickable = pickable;
+    context.pickable += pickable ? 1 : -1;
+    context.membersChanged();
+    this.tell(pickable ? 'pickable' : 'unpickable');
+    if (pickable) context.releaseWaiting();
+    else this.#requeue();
+  }
+
+  tell(change: EndpointChange): void {
+    this.#context.observer?.endpointChanged(this.#context.nowNs, this.id, change);
+  }
+
+  #dial(): void {
+    if (this.#dialling !== null || this.removed || this.endpoint.draining) return;
+    const context = this.#context;
+    const session = new UpstreamSession(context, this);
+    this.#dialling = session;
+    context.timers.arm(this.#dialTimer, context.nowNs, context.config.timeout.connectMs * 1e6);
+    context.environment.dial(session);
+  }
+
+  #drop(session: UpstreamSession): void {
+    const index = this.#sessions.indexOf(session);
+    if (index >= 0) this.#sessions.splice(index, 1);
+  }
+
+  #settled(): void {
+    if (!this.warming) return;
+    this.warming = false;
+    this.#context.warming--;
+  }
+
+  /** What waits here looks for another endpoint. */
+  #requeue(): void {
+    if (this.#waiting.head === null) return;
+    for (const call of this.#waiting.takeAll()) call.pickAgain();
+  }
+}
