@@ -31,6 +31,8 @@ export interface CheckContext {
   /** Faults by index in the plan. */
   faults: readonly { kind: string; target: string; instances: readonly number[]; impact: FaultImpact }[];
   sidecars: number;
+  /** grpc-status numbers that the sidecar's retry policy may retry. */
+  retryableStatuses: readonly number[];
 }
 
 /** unavailable: the instance cannot answer; degraded: it answers worse; membership: the set changes. */
@@ -48,5 +50,7 @@ export interface CheckRun {
 export interface CheckSpec {
   readonly name: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Worlds that can exercise it; elsewhere `not exercised` does not count against the run. Default both. */
+  readonly worlds?: readonly ('virtual' | 'real')[];
   start(context: CheckContext): CheckRun;
 }

@@ -31,6 +31,8 @@ export interface ScenarioRecord {
   /** The command that runs this one again. */
   replay: string;
   error: { code: string; message: string } | null;
+  /** How often it was run until it could tell: 2 when an inconclusive run in the real world was tried again. Default 1. */
+  tries?: number;
   /** Length of the run in the world's time, ms. */
   simulatedMs: number;
   /** Length on the wall clock, ms. */

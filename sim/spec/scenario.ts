@@ -22,7 +22,12 @@ export interface SidecarSpec {
   /** How many sidecars (each its own process); the load is spread over them in turn. Default 1. */
   replicas?: number;
   balancer?: 'round_robin';
-  health?: { intervalMs?: number; timeoutMs?: number; unhealthyThreshold?: number; healthyThreshold?: number } | null;
+  health?: {
+    intervalMs?: number;
+    timeoutMs?: number;
+    unhealthyThreshold?: number;
+    healthyThreshold?: number;
+  } | null;
   retry?: {
     attempts?: number;
     budget?: number;
@@ -91,8 +96,11 @@ type For = { for?: Duration };
 export interface FaultMenu<S extends string, R = FaultSpec> {
   /** The process dies at once (SIGKILL); connections break. */
   kill(target: Target<S>): R;
-  /** Graceful by default: drain, stop, start. A dead instance is just started. */
-  restart(target: Target<S>, options?: { graceful?: boolean; down?: Duration }): R;
+  /**
+   * Graceful by default: drain, stop, start after `down` (200 ms). A dead instance is just started. Live instances of
+   * 'greeter/*' take turns, one every `stagger` (1 s): a rolling restart.
+   */
+  restart(target: Target<S>, options?: { graceful?: boolean; down?: Duration; stagger?: Duration }): R;
   /** The process stands still (SIGSTOP) for a while. */
   pause(target: Target<S>, options: { for: Duration }): R;
   /** New instances start and register. */
@@ -110,6 +118,18 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   resetConnections(target: Target<S>): R;
   bandwidth(target: Target<S>, options: { bytesPerSecond: number } & For): R;
   partition(target: Target<S>, options?: For): R;
+}
+
+/** What an imperative scenario does: `async (mesh) => { await mesh.run('2s'); await mesh.kill('greeter/1'); }`. */
+export type ScenarioBody<S extends string = string> = (mesh: Mesh<S>) => Promise<void>;
+
+/** A scenario as `scenario()` makes it and `runScenario()` runs it. */
+export interface Scenario<S extends string = string> {
+  readonly name: string;
+  readonly spec: ScenarioSpec<S>;
+  readonly body: ScenarioBody<S> | null;
+  /** Absolute path of the file that called `scenario()`; null when it cannot be told. */
+  readonly file: string | null;
 }
 
 /** The world in the hands of an imperative body. */

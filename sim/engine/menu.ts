@@ -1,0 +1,24 @@
+/** The faults as methods, for `at(time).kill(…)` and for `mesh.kill(…)`: one builder, two things done with the result. */
+import type { FaultMenu } from '../spec/scenario.ts';
+
+type Params = Readonly<Record<string, unknown>>;
+
+/** `emit` gets each fault as it is named: kind, target, parameters. */
+export function faultMenu<R>(
+  emit: (kind: string, target: string, params: Params) => R,
+): FaultMenu<string, R> {
+  return {
+    kill: (target) => emit('kill', target, {}),
+    restart: (target, options = {}) => emit('restart', target, options),
+    pause: (target, options) => emit('pause', target, options ?? {}),
+    add: (service, options = {}) => emit('add', service, options),
+    remove: (target) => emit('remove', target, {}),
+    drain: (target) => emit('drain', target, {}),
+    latency: (target, options) => emit('latency', target, options ?? {}),
+    failStatus: (target, options) => emit('failStatus', target, options ?? {}),
+    blackhole: (target, options = {}) => emit('blackhole', target, options),
+    resetConnections: (target) => emit('resetConnections', target, {}),
+    bandwidth: (target, options) => emit('bandwidth', target, options ?? {}),
+    partition: (target, options = {}) => emit('partition', target, options),
+  };
+}

@@ -1,0 +1,150 @@
+/** Reads what a scenario says about mesh, load and checks: completes defaults, and refuses what cannot be run. */
+import { scenarioError, show } from '../faults/params.ts';
+import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency } from '../spec/scenario.ts';
+
+/** A load with every default filled in. */
+export type FullLoad = LoadSpec & {
+  method: string;
+  deadlineMs: number;
+  requestName: string;
+  directShare: number;
+};
+
+export const DEFAULT_METHOD = '/my_service.MyService/MyMethod';
+const INSTANCES_MAX = 10_000;
+const SIDECARS_MAX = 1_000;
+const FOR_MS_MAX = 86_400_000;
+
+/** The one service of the mesh: its name and its settings, checked. */
+export function readService(spec: ScenarioSpec, place: string): { service: string; settings: ServiceSpec } {
+  if (typeof spec !== 'object' || spec === null || typeof spec.mesh?.services !== 'object') {
+    throw scenarioError('it names no mesh', place, 'write mesh: { services: { greeter: { instances: 3 } } }');
+  }
+  const names = Object.keys(spec.mesh.services);
+  if (names.length !== 1) {
+    throw scenarioError(
+      `it has ${names.length} services`,
+      `${place}, mesh.services`,
+      'name exactly one service',
+    );
+  }
+  const service = names[0] as string;
+  const settings = spec.mesh.services[service] as ServiceSpec;
+  const at = `${place}, mesh.services.${service}`;
+  if (!/^[A-Za-z][\w.-]{0,62}$/.test(service)) {
+    throw scenarioError(
+      `'${service}' cannot name a service`,
+      at,
+      'use letters, digits, dots, dashes; a letter first',
+    );
+  }
+  whole(settings.instances, 'instances', at, 1, INSTANCES_MAX);
+  if (settings.latency !== undefined) readLatency(settings.latency, `${at}.latency`);
+  if (settings.startupMs !== undefined) number(settings.startupMs, 'startupMs', at, 0, 600_000);
+  return { service, settings };
+}
+
+function readLatency(latency: Latency, place: string): void {
+  if (latency.kind === 'constant') number(latency.ms, 'ms', place, 0, 600_000);
+  else if (latency.kind === 'uniform') {
+    number(latency.minMs, 'minMs', place, 0, 600_000);
+    number(latency.maxMs, 'maxMs', place, latency.minMs, 600_000);
+  } else if (latency.kind === 'lognormal') {
+    number(latency.medianMs, 'medianMs', place, 0.001, 600_000);
+    number(latency.p99Ms, 'p99Ms', place, latency.medianMs, 600_000);
+  } else {
+    throw scenarioError(
+      `unknown distribution ${show(latency)}`,
+      place,
+      'use load.constant, load.uniform or load.lognormal',
+    );
+  }
+}
+
+/** The sidecar's settings, checked. */
+export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { replicas: number } {
+  const sidecar = spec.mesh.sidecar ?? {};
+  const at = `${place}, mesh.sidecar`;
+  const { replicas = 1, balancer = 'round_robin', health, retry, timeout } = sidecar;
+  whole(replicas, 'replicas', at, 1, SIDECARS_MAX);
+  if (balancer !== 'round_robin') {
+    throw scenarioError(`unknown balancer ${show(balancer)}`, at, "write balancer: 'round_robin'");
+  }
+  if (health !== undefined && health !== null) {
+    optional(health.intervalMs, 'health.intervalMs', at, 1, 3_600_000);
+    optional(health.timeoutMs, 'health.timeoutMs', at, 1, 3_600_000);
+    optional(health.unhealthyThreshold, 'health.unhealthyThreshold', at, 1, 100);
+    optional(health.healthyThreshold, 'health.healthyThreshold', at, 1, 100);
+  }
+  if (retry !== undefined) {
+    optional(retry.attempts, 'retry.attempts', at, 1, 5);
+    optional(retry.budget, 'retry.budget', at, 0, 1);
+    optional(retry.budgetMinConcurrent, 'retry.budgetMinConcurrent', at, 0, 1_000_000);
+    optional(retry.backoffBaseMs, 'retry.backoffBaseMs', at, 0, 60_000);
+    optional(retry.backoffMaxMs, 'retry.backoffMaxMs', at, 0, 600_000);
+    optional(retry.perTryTimeoutMs, 'retry.perTryTimeoutMs', at, 0, 600_000);
+    for (const status of retry.retryableStatuses ?? []) whole(status, 'retry.retryableStatuses', at, 1, 16);
+  }
+  optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
+  optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
+  return { ...sidecar, replicas };
+}
+
+/** A load, checked and completed. */
+export function readLoad(load: LoadSpec, place: string): FullLoad {
+  const at = `${place}, load`;
+  if (load.kind === 'open') {
+    number(load.ratePerSecond, 'ratePerSecond', at, 0.001, 100_000_000);
+    if (load.arrivals !== 'constant' && load.arrivals !== 'poisson') {
+      throw scenarioError(`unknown arrivals ${show(load.arrivals)}`, at, "write 'constant' or 'poisson'");
+    }
+  } else if (load.kind === 'closed') {
+    whole(load.clients, 'clients', at, 1, 1_000_000);
+    number(load.thinkMs, 'thinkMs', at, 0, 3_600_000);
+  } else {
+    throw scenarioError(`unknown load ${show(load)}`, at, 'use load.open or load.closed');
+  }
+  number(load.forMs, 'forMs', at, 1, FOR_MS_MAX);
+  const { method = DEFAULT_METHOD, deadlineMs = 2_000, requestName = 'World', directShare = 0 } = load;
+  if (typeof method !== 'string' || !/^\/[^/]+\/[^/]+$/.test(method)) {
+    throw scenarioError(`'method' is ${show(method)}`, at, "write the full path, '/package.Service/Method'");
+  }
+  number(deadlineMs, 'deadlineMs', at, 0, 3_600_000);
+  number(directShare, 'directShare', at, 0, 1);
+  return { ...load, method, deadlineMs, requestName, directShare };
+}
+
+/** The checks: at least one, each made by `check.*`. */
+export function readChecks(spec: ScenarioSpec, place: string): void {
+  const at = `${place}, checks`;
+  if (!Array.isArray(spec.checks) || spec.checks.length === 0) {
+    throw scenarioError(
+      'it has no checks, so nothing could turn red',
+      at,
+      'add one, such as check.noLostRequests()',
+    );
+  }
+  const seen = new Set<string>();
+  for (const one of spec.checks) {
+    if (typeof one?.start !== 'function') {
+      throw scenarioError(`${show(one)} is not a check`, at, 'call one: check.failover({ withinMs: 500 })');
+    }
+    const key = `${one.name} ${JSON.stringify(one.params)}`;
+    if (seen.has(key)) throw scenarioError(`check.${one.name} stands twice`, at, 'remove one of the two');
+    seen.add(key);
+  }
+}
+
+function whole(value: unknown, name: string, place: string, min: number, max: number): void {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
+  throw scenarioError(`'${name}' is ${show(value)}`, place, `give a whole number from ${min} to ${max}`);
+}
+
+function number(value: unknown, name: string, place: string, min: number, max: number): void {
+  if (typeof value === 'number' && value >= min && value <= max) return;
+  throw scenarioError(`'${name}' is ${show(value)}`, place, `give a number from ${min} to ${max}`);
+}
+
+function optional(value: unknown, name: string, place: string, min: number, max: number): void {
+  if (value !== undefined) number(value, name, place, min, max);
+}

@@ -1,0 +1,32 @@
+/** The table of faults. A fault's position is its code in the journal: add new ones at the end. */
+import { add } from './add.ts';
+import { bandwidth } from './bandwidth.ts';
+import { blackhole } from './blackhole.ts';
+import type { FaultDefinition } from './definition.ts';
+import { drain } from './drain.ts';
+import { failStatus } from './fail-status.ts';
+import { kill } from './kill.ts';
+import { latency } from './latency.ts';
+import { partition } from './partition.ts';
+import { pause } from './pause.ts';
+import { remove } from './remove.ts';
+import { resetConnections } from './reset-connections.ts';
+import { restart } from './restart.ts';
+
+export const FAULTS: readonly FaultDefinition[] = [
+  kill,
+  restart,
+  pause,
+  add,
+  remove,
+  drain,
+  latency,
+  failStatus,
+  blackhole,
+  resetConnections,
+  bandwidth,
+  partition,
+];
+
+/** Names of all faults, in the order of their codes. */
+export const FAULT_KINDS: readonly string[] = FAULTS.map((fault) => fault.kind);

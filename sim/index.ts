@@ -1,0 +1,24 @@
+/** The public entry `meshwright`: what a scenario file imports. */
+export { scenario } from './engine/scenario.ts';
+export { load } from './engine/load.ts';
+export { check } from './checks/index.ts';
+export { MeshwrightError } from './base/errors.ts';
+export type { Duration } from './base/units.ts';
+export type { CheckContext, CheckRun, CheckSpec, Outcome, Verdict } from './spec/check.ts';
+export type { EventView } from './journal/events.ts';
+export type { RunRecord, ScenarioRecord } from './spec/run-record.ts';
+export type {
+  FaultClock,
+  FaultMenu,
+  FaultSpec,
+  Latency,
+  LoadSpec,
+  Mesh,
+  MeshSpec,
+  Scenario,
+  ScenarioBody,
+  ScenarioSpec,
+  ServiceSpec,
+  SidecarSpec,
+  Target,
+} from './spec/scenario.ts';
