@@ -1,0 +1,270 @@
+/**
+ * HPACK encoder (RFC 7541). Finds fields by identity first, indexes nothing before it is seen twice, and remembers the
+ * octets of whole blocks under the version of its table.
+ */
+import { asWireField } from './field.ts';
+import type { HeaderBlock, HeaderField } from './headers.ts';
+import { DynamicTable } from './hpack-table.ts';
+import { huffmanEncode, huffmanLength } from './huffman.ts';
+import type { Output } from './output.ts';
+import { DEFAULT_TABLE_BYTES } from './protocol.ts';
+import { STATIC_ENTRIES, STATIC_TABLE } from './static-table.ts';
+
+export class HpackEncoder {
+  readonly table = new DynamicTable(DEFAULT_TABLE_BYTES);
+  readonly #tableBytesCap: number;
+  /** Smallest and last size to announce at the next block's start, -1: none (RFC 7541 §4.2). */
+  #announceLeast = -1;
+  #announceLast = -1;
+  readonly #byField = new Map<HeaderField, Known>();
+  readonly #byText = new Map<string, Known>();
+  readonly #names = new Map<string, NameRecord>();
+  readonly #blocks = new Map<HeaderBlock, EncodedBlock>();
+  #blockBytes = 0;
+  #lastBlock: HeaderBlock | null = null;
+  #lastEncoded: EncodedBlock | null = null;
+
+  constructor(tableBytesCap: number) {
+    this.#tableBytesCap = tableBytesCap;
+    if (tableBytesCap < DEFAULT_TABLE_BYTES) this.#resize(tableBytesCap);
+  }
+
+  /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
+  setPeerTableSize(byteCount: number): void {
+    const size = Math.min(byteCount, this.#tableBytesCap);
+    if (size !== this.table.maxSize) this.#resize(size);
+  }
+
+  /** Appends the block. `perCall`: leave out the fields that `CALL_FIELDS` names; the caller appends its own. */
+  encode(block: HeaderBlock, perCall: boolean, output: Output): void {
+    if (this.#announceLast >= 0) this.#announce(output);
+    const known = block === this.#lastBlock ? this.#lastEncoded : (this.#blocks.get(block) ?? null);
+    if (known !== null && known.version === this.table.version && known.perCall === perCall) {
+      this.#lastBlock = block;
+      this.#lastEncoded = known;
+      output.reserve(known.octets.length);
+      output.octets(known.octets, 0, known.octets.length);
+      return;
+    }
+    const start = output.length;
+    const version = this.table.version;
+    // A block that comes again is worth the Huffman code: its octets are made once.
+    const again = block.memo !== null;
+    for (const field of block.fields) {
+      if (!perCall || !CALL_FIELDS.has(field.name)) this.#field(field, again, output);
+    }
+    if (!again) block.memo = SEEN;
+    else if (version === this.table.version)
+      this.#keep(block, perCall, output.buffer.subarray(start, output.length));
+  }
+
+  /** Appends one literal that is never worth indexing. `nameIndex` 0 and the name, or a static index. */
+  appendLiteral(name: string, value: string, output: Output): void {
+    output.reserve(name.length + value.length + 12);
+    this.#literal(0x00, 0x0f, 0, name, value, false, output);
+  }
+
+  #keep(block: HeaderBlock, perCall: boolean, octets: Uint8Array): void {
+    if (octets.length > ENCODED_BYTES_MAX_EACH) return;
+    if (this.#blocks.size >= ENCODED_MAX || this.#blockBytes + octets.length > ENCODED_BYTES_MAX) {
+      this.#blocks.clear();
+      this.#blockBytes = 0;
+    }
+    const encoded: EncodedBlock = { version: this.table.version, perCall, octets: Uint8Array.from(octets) };
+    this.#blockBytes += octets.length;
+    this.#blocks.set(block, encoded);
+    this.#lastBlock = block;
+    this.#lastEncoded = encoded;
+  }
+
+  #field(field: HeaderField, again: boolean, output: Output): void {
+    output.reserve(field.name.length + field.value.length + 16);
+    const nameRecord = this.#nameRecord(field.name);
+    if (field.neverIndexed) {
+      this.#literal(0x10, 0x0f, this.#nameIndex(nameRecord), field.name, field.value, again, output);
+      return;
+    }
+    const known = this.#known(field, nameRecord);
+    const index = known === null ? 0 : this.#indexOf(known);
+    if (index > 0) {
+      this.#integer(0x80, 0x7f, index, output);
+    } else if (known !== null && this.#worthIndexing(known, field)) {
+      this.#literal(0x40, 0x3f, this.#nameIndex(nameRecord), field.name, field.value, true, output);
+      if (this.table.insert(asWireField(field))) {
+        known.serial = this.table.inserted;
+        nameRecord.serial = this.table.inserted;
+      }
+    } else {
+      this.#literal(0x00, 0x0f, this.#nameIndex(nameRecord), field.name, field.value, again, output);
+    }
+  }
+
+  /** What is known of this name and value; null: nothing, and the name's values vary too much to begin. */
+  #known(field: HeaderField, nameRecord: NameRecord): Known | null {
+    const identical = this.#byField.get(field);
+    if (identical !== undefined) {
+      identical.seen += 1;
+      return identical;
+    }
+    if (nameRecord.novelties > NOVELTIES_MAX && (++nameRecord.skipped & 15) !== 0) return null;
+    const text = `${field.name}\0${field.value}`;
+    let known = this.#byText.get(text);
+    if (known === undefined) {
+      if (this.#byText.size >= KNOWN_MAX) this.#forget();
+      known = { serial: 0, staticIndex: STATIC_INDEX.get(text) ?? 0, seen: 1 };
+      this.#byText.set(text, known);
+      nameRecord.novelties += 1;
+    } else {
+      known.seen += 1;
+      nameRecord.novelties = nameRecord.novelties > 8 ? nameRecord.novelties - 8 : 0;
+      if (this.#byField.size >= KNOWN_MAX) this.#byField.clear();
+      this.#byField.set(field, known);
+    }
+    return known;
+  }
+
+  /** Indexed from the second sight on; a field that would push another out must be seen more often. */
+  #worthIndexing(known: Known, field: HeaderField): boolean {
+    const size = field.name.length + field.value.length + 32;
+    if (size * 2 > this.table.maxSize) return false;
+    return known.seen >= (this.table.size + size > this.table.maxSize ? 8 : 2);
+  }
+
+  #indexOf(known: Known): number {
+    if (known.staticIndex > 0) return known.staticIndex;
+    const age = this.table.inserted - known.serial;
+    return known.serial > 0 && age < this.table.count ? STATIC_ENTRIES + 1 + age : 0;
+  }
+
+  #nameIndex(record: NameRecord): number {
+    if (record.staticIndex > 0) return record.staticIndex;
+    const age = this.table.inserted - record.serial;
+    return record.serial > 0 && age < this.table.count ? STATIC_ENTRIES + 1 + age : 0;
+  }
+
+  #nameRecord(name: string): NameRecord {
+    let record = this.#names.get(name);
+    if (record === undefined) {
+      if (this.#names.size >= KNOWN_MAX) this.#names.clear();
+      record = { staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0, skipped: 0 };
+      this.#names.set(name, record);
+    }
+    return record;
+  }
+
+  /** Bounds the memory: what the table holds is found again after two more sights. */
+  #forget(): void {
+    this.#byText.clear();
+    this.#byField.clear();
+  }
+
+  #resize(size: number): void {
+    this.table.resize(size);
+    this.#announceLeast = this.#announceLeast < 0 ? size : Math.min(this.#announceLeast, size);
+    this.#announceLast = size;
+  }
+
+  #announce(output: Output): void {
+    output.reserve(12);
+    if (this.#announceLeast < this.#announceLast) this.#integer(0x20, 0x1f, this.#announceLeast, output);
+    this.#integer(0x20, 0x1f, this.#announceLast, output);
+    this.#announceLeast = -1;
+    this.#announceLast = -1;
+  }
+
+  #literal(
+    pattern: number,
+    mask: number,
+    nameIndex: number,
+    name: string,
+    value: string,
+    huffman: boolean,
+    output: Output,
+  ): void {
+    this.#integer(pattern, mask, nameIndex, output);
+    if (nameIndex === 0) this.#string(name, huffman, output);
+    this.#string(value, huffman, output);
+  }
+
+  /** Huffman only where the octets are used again: plain octets cost less than the code saves on one call. */
+  #string(text: string, huffman: boolean, output: Output): void {
+    if (huffman) {
+      const length = huffmanLength(text);
+      if (length < text.length) {
+        this.#integer(0x80, 0x7f, length, output);
+        output.length = huffmanEncode(text, output.buffer, output.length);
+        return;
+      }
+    }
+    this.#integer(0x00, 0x7f, text.length, output);
+    const buffer = output.buffer;
+    let at = output.length;
+    if (text.length > 64) {
+      buffer.write(text, at, 'latin1');
+      at += text.length;
+    } else {
+      for (let i = 0; i < text.length; i++) buffer[at++] = text.charCodeAt(i);
+    }
+    output.length = at;
+  }
+
+  /** RFC 7541 §5.1. */
+  #integer(pattern: number, mask: number, value: number, output: Output): void {
+    const buffer = output.buffer;
+    let at = output.length;
+    if (value < mask) {
+      buffer[at++] = pattern | value;
+    } else {
+      buffer[at++] = pattern | mask;
+      let rest = value - mask;
+      while (rest >= 0x80) {
+        buffer[at++] = (rest & 0x7f) | 0x80;
+        rest >>>= 7;
+      }
+      buffer[at++] = rest;
+    }
+    output.length = at;
+  }
+}
+
+/** Fields that differ from call to call and are given to `openStream` by value. */
+const CALL_FIELDS: ReadonlySet<string> = new Set(['grpc-timeout', 'grpc-previous-rpc-attempts']);
+/** Mark in a block's `memo`: it was encoded before. */
+const SEEN = true;
+
+interface Known {
+  /** Serial number in the dynamic table, 0: never inserted. */
+  serial: number;
+  readonly staticIndex: number;
+  seen: number;
+}
+
+interface NameRecord {
+  readonly staticIndex: number;
+  /** Serial number of the last insertion with this name. */
+  serial: number;
+  /** New values less repeated ones: high for names like request ids. */
+  novelties: number;
+  skipped: number;
+}
+
+interface EncodedBlock {
+  readonly version: number;
+  readonly perCall: boolean;
+  readonly octets: Uint8Array;
+}
+
+const KNOWN_MAX = 512;
+const NOVELTIES_MAX = 32;
+const ENCODED_MAX = 256;
+const ENCODED_BYTES_MAX = 65_536;
+const ENCODED_BYTES_MAX_EACH = 4_096;
+
+const STATIC_INDEX: ReadonlyMap<string, number> = new Map(
+  STATIC_TABLE.map(([name, value], index): [string, number] => [`${name}\0${value}`, index]).slice(1),
+);
+const STATIC_NAME_INDEX: ReadonlyMap<string, number> = new Map(
+  STATIC_TABLE.map(([name], index): [string, number] => [name, index])
+    .slice(1)
+    .reverse(),
+);

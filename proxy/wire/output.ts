@@ -1,0 +1,92 @@
+/** What a connection will write: one buffer, taken whole by the driver once per loop turn. Buffers come from a small pool. */
+import { FRAME_HEADER_BYTES } from './protocol.ts';
+
+export class Output {
+  buffer: Buffer = NO_BUFFER;
+  length = 0;
+
+  /** Makes room for `byteCount` more octets. */
+  reserve(byteCount: number): void {
+    const need = this.length + byteCount;
+    if (need <= this.buffer.length) return;
+    if (need <= SLAB_BYTES) {
+      this.buffer = pool.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+      return;
+    }
+    const larger = Buffer.allocUnsafeSlow(Math.max(need, this.buffer.length * 2));
+    larger.set(this.buffer.subarray(0, this.length));
+    giveBack(this.buffer);
+    this.buffer = larger;
+  }
+
+  /** Writes a frame header; the caller reserved room. */
+  frame(byteCount: number, type: number, flags: number, streamId: number): void {
+    this.patchFrame(this.length, byteCount, type, flags, streamId);
+    this.length += FRAME_HEADER_BYTES;
+  }
+
+  /** Writes a frame header at `at`, over what stands there. */
+  patchFrame(at: number, byteCount: number, type: number, flags: number, streamId: number): void {
+    const buffer = this.buffer;
+    buffer[at] = byteCount >>> 16;
+    buffer[at + 1] = byteCount >>> 8;
+    buffer[at + 2] = byteCount;
+    buffer[at + 3] = type;
+    buffer[at + 4] = flags;
+    buffer[at + 5] = streamId >>> 24;
+    buffer[at + 6] = streamId >>> 16;
+    buffer[at + 7] = streamId >>> 8;
+    buffer[at + 8] = streamId;
+  }
+
+  uint32(value: number): void {
+    const buffer = this.buffer;
+    const at = this.length;
+    buffer[at] = value >>> 24;
+    buffer[at + 1] = value >>> 16;
+    buffer[at + 2] = value >>> 8;
+    buffer[at + 3] = value;
+    this.length = at + 4;
+  }
+
+  uint16(value: number): void {
+    this.buffer[this.length++] = value >>> 8;
+    this.buffer[this.length++] = value;
+  }
+
+  octets(bytes: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    const at = this.length;
+    // Below this a loop is cheaper than making a view.
+    if (count <= 48) {
+      const buffer = this.buffer;
+      for (let i = 0; i < count; i++) buffer[at + i] = bytes[start + i] as number;
+    } else {
+      this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+    }
+    this.length = at + count;
+  }
+
+  /** All octets; the buffer goes with them. */
+  take(): Uint8Array {
+    const taken = this.buffer.subarray(0, this.length);
+    this.buffer = NO_BUFFER;
+    this.length = 0;
+    return taken;
+  }
+}
+
+/** Gives the buffer of a taken output back; the caller must not touch it again. */
+export function recycleOutput(taken: Uint8Array): void {
+  if (taken.byteOffset !== 0 || taken.buffer.byteLength !== SLAB_BYTES) return;
+  giveBack(Buffer.from(taken.buffer as ArrayBuffer));
+}
+
+const SLAB_BYTES = 16_384;
+const POOL_BUFFERS_MAX = 64;
+const NO_BUFFER = Buffer.alloc(0);
+const pool: Buffer[] = [];
+
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === SLAB_BYTES && pool.length < POOL_BUFFERS_MAX) pool.push(buffer);
+}

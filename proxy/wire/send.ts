@@ -1,0 +1,228 @@
+/** The sending side: header blocks, DATA within both windows, queues and the line for what cannot leave yet. */
+import type { HeaderBlock } from './headers.ts';
+import { type Core, advanceStream } from './core.ts';
+import { DEFAULT_FRAME_BYTES, FRAME_HEADER_BYTES, Flag, FrameType } from './protocol.ts';
+import { type Stream, StreamEvent, StreamState } from './stream.ts';
+
+/** HEADERS (and CONTINUATION above the peer's frame size). `appendCallFields` was null: the block as it is. */
+export function sendBlock(
+  core: Core,
+  stream: Stream,
+  block: HeaderBlock,
+  endStream: boolean,
+  timeout: string | null,
+  previousAttempts: number,
+): void {
+  const output = core.output;
+  const start = output.length;
+  output.reserve(FRAME_HEADER_BYTES);
+  output.length += FRAME_HEADER_BYTES;
+  core.encoder.encode(block, timeout !== null, output);
+  if (timeout !== null) {
+    if (timeout !== '') core.encoder.appendLiteral('grpc-timeout', timeout, output);
+    if (previousAttempts > 0) {
+      core.encoder.appendLiteral('grpc-previous-rpc-attempts', String(previousAttempts), output);
+    }
+  }
+  core.urgent = true;
+  const length = output.length - start - FRAME_HEADER_BYTES;
+  const endFlag = endStream ? Flag.END_STREAM : 0;
+  if (length <= core.peerFrameBytes) {
+    output.patchFrame(start, length, FrameType.HEADERS, Flag.END_HEADERS | endFlag, stream.id);
+  } else {
+    splitBlock(core, stream.id, start, endFlag);
+  }
+  if (endStream) advanceStream(core, stream, StreamEvent.LOCAL_END);
+}
+
+/** Writes a block that stands at `start` again, in frames of the peer's size. */
+function splitBlock(core: Core, streamId: number, start: number, endFlag: number): void {
+  const output = core.output;
+  const block = Uint8Array.from(output.buffer.subarray(start + FRAME_HEADER_BYTES, output.length));
+  output.length = start;
+  for (let at = 0; at < block.length; at += core.peerFrameBytes) {
+    const end = Math.min(block.length, at + core.peerFrameBytes);
+    const flags = (at === 0 ? endFlag : 0) | (end === block.length ? Flag.END_HEADERS : 0);
+    output.reserve(FRAME_HEADER_BYTES + end - at);
+    output.frame(end - at, at === 0 ? FrameType.HEADERS : FrameType.CONTINUATION, flags, streamId);
+    output.octets(block, at, end);
+  }
+}
+
+/** Body octets: out at once where both windows and the output have room, else queued. */
+export function sendBody(core: Core, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
+  const length = bytes.length;
+  if (stream.queuedBytes === 0 && fits(core, stream, length)) {
+    if (length > 0 || endStream) writeWhole(core, stream, bytes, endStream);
+    return;
+  }
+  if (length > 0) {
+    if (stream.queuedBytes === 0) {
+      core.queuedStreams += 1;
+      stream.progressNs = core.nowNs;
+      if (core.queuedStreams === 1) core.shutCheckNs = core.nowNs + core.limits.windowShutTimeoutMs * 1e6;
+    }
+    (stream.queue ??= []).push(Uint8Array.prototype.slice.call(bytes));
+    stream.queuedBytes += length;
+  }
+  if (endStream) stream.endQueued = true;
+  if (!stream.inLine) pump(core, stream, false);
+}
+
+function fits(core: Core, stream: Stream, length: number): boolean {
+  if (length === 0) return true;
+  return (
+    length <= core.sendWindow &&
+    length <= core.peerInitialWindow + stream.sendDelta &&
+    core.output.length < core.limits.outputBytesMax
+  );
+}
+
+function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
+  const output = core.output;
+  const length = bytes.length;
+  core.urgent = true;
+  core.sendWindow -= length;
+  stream.sendDelta -= length;
+  let at = 0;
+  do {
+    const end = Math.min(length, at + frameBytes(core));
+    output.reserve(FRAME_HEADER_BYTES + end - at);
+    output.frame(end - at, FrameType.DATA, endStream && end === length ? Flag.END_STREAM : 0, stream.id);
+    output.octets(bytes, at, end);
+    core.dataFramesSent += 1;
+    at = end;
+  } while (at < length);
+  if (endStream) advanceStream(core, stream, StreamEvent.LOCAL_END);
+}
+
+/** Frames stay at 16 KiB even for a peer that takes more, so that streams take turns. */
+function frameBytes(core: Core): number {
+  return core.peerFrameBytes < DEFAULT_FRAME_BYTES ? core.peerFrameBytes : DEFAULT_FRAME_BYTES;
+}
+
+/** Trailers, after whatever is queued. */
+export function sendEnd(core: Core, stream: Stream, trailers: HeaderBlock): void {
+  if (stream.queuedBytes > 0) {
+    stream.trailersQueued = trailers;
+    stream.endQueued = true;
+  } else {
+    sendBlock(core, stream, trailers, true, null, 0);
+  }
+}
+
+/** Sends what the queue and the windows allow; `oneFrame`: then goes to the back of the line. */
+export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
+  while (stream.queuedBytes > 0 && !core.closed) {
+    const streamWindow = core.peerInitialWindow + stream.sendDelta;
+    if (streamWindow <= 0) return; // Its own WINDOW_UPDATE or SETTINGS will come back to it.
+    if (core.sendWindow <= 0 || core.output.length >= core.limits.outputBytesMax) {
+      joinLine(core, stream);
+      return;
+    }
+    const window = Math.min(core.sendWindow, streamWindow);
+    const size = Math.min(stream.queuedBytes, window, frameBytes(core));
+    if (isDribble(core, stream, size)) {
+      hold(core, stream);
+      return;
+    }
+    writeQueued(core, stream, size);
+    if (stream.queuedBytes === 0) finishQueue(core, stream);
+    else if (oneFrame) {
+      joinLine(core, stream);
+      return;
+    }
+  }
+}
+
+/** Serves the line, one frame each in turn, while there is connection window and room. */
+export function pumpLine(core: Core): void {
+  const room = core.limits.outputBytesMax;
+  while (core.line.length > 0 && !core.closed && core.sendWindow > 0 && core.output.length < room) {
+    const stream = core.line.shift() as Stream;
+    stream.inLine = false;
+    pump(core, stream, true);
+  }
+}
+
+/** Every stream with a queue may have become free: after SETTINGS or a tick. */
+export function pumpAll(core: Core): void {
+  if (core.queuedStreams === 0) return;
+  releaseHeld(core);
+  for (const stream of core.streams.all()) {
+    if (stream.queuedBytes > 0 && !stream.inLine) pump(core, stream, false);
+  }
+  pumpLine(core);
+}
+
+/** Streams held back as dribbling get another look. */
+export function releaseHeld(core: Core): void {
+  const held = core.held;
+  if (held.length === 0) return;
+  core.held = [];
+  core.heldUntilNs = Infinity;
+  for (const stream of held) {
+    stream.inLine = false;
+    joinLine(core, stream);
+  }
+}
+
+function joinLine(core: Core, stream: Stream): void {
+  if (stream.inLine || stream.state === StreamState.CLOSED) return;
+  stream.inLine = true;
+  core.line.push(stream);
+}
+
+function hold(core: Core, stream: Stream): void {
+  if (stream.inLine) return;
+  stream.inLine = true;
+  core.held.push(stream);
+  if (core.heldUntilNs === Infinity) core.heldUntilNs = core.nowNs + HOLD_NS;
+}
+
+/** A peer that opens its window octet by octet would have us make a frame of each (CVE-2019-9511). */
+function isDribble(core: Core, stream: Stream, size: number): boolean {
+  if (size >= core.limits.dribbleBytes || size === stream.queuedBytes) return false;
+  return !core.dribbles.take(core.nowNs);
+}
+
+function writeQueued(core: Core, stream: Stream, size: number): void {
+  const output = core.output;
+  const queue = stream.queue as Uint8Array[];
+  const last = size === stream.queuedBytes && stream.endQueued && stream.trailersQueued === null;
+  output.reserve(FRAME_HEADER_BYTES + size);
+  output.frame(size, FrameType.DATA, last ? Flag.END_STREAM : 0, stream.id);
+  let left = size;
+  while (left > 0) {
+    const chunk = queue[0] as Uint8Array;
+    const end = Math.min(chunk.length, stream.queueOffset + left);
+    output.octets(chunk, stream.queueOffset, end);
+    left -= end - stream.queueOffset;
+    stream.queueOffset = end;
+    if (end === chunk.length) {
+      queue.shift();
+      stream.queueOffset = 0;
+    }
+  }
+  stream.queuedBytes -= size;
+  stream.sendDelta -= size;
+  core.sendWindow -= size;
+  core.dataFramesSent += 1;
+  core.urgent = true;
+  stream.progressNs = core.nowNs;
+}
+
+function finishQueue(core: Core, stream: Stream): void {
+  core.queuedStreams -= 1;
+  stream.queue = null;
+  const trailers = stream.trailersQueued;
+  if (trailers !== null) {
+    stream.trailersQueued = null;
+    sendBlock(core, stream, trailers, true, null, 0);
+  } else if (stream.endQueued) {
+    advanceStream(core, stream, StreamEvent.LOCAL_END);
+  }
+  core.events.onDrained(stream);
+}
+
+const HOLD_NS = 100_000_000;
