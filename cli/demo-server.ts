@@ -1,0 +1,99 @@
+/** `meshwright demo-server`: the service of protos/my_service.proto on @grpc/grpc-js, to try the sidecar by hand. */
+import { join } from 'node:path';
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { Command } from 'commander';
+import { MeshwrightError } from '../sim/base/errors.ts';
+import { print } from './output.ts';
+import { packageRoot } from './version.ts';
+
+const SHUTDOWN_MS_MAX = 5_000;
+const REPLIES = 3;
+const ADDRESS = /^(\[[0-9a-f:]+\]|[^:\s]+):(\d{1,5})$/i;
+
+/** The command for commander. */
+export function demoServerCommand(): Command {
+  return new Command('demo-server')
+    .description('serve the demo service my_service.MyService: MyMethod(name) answers "Hello, <name>"')
+    .option('--listen <host:port>', 'where to listen', '127.0.0.1:50051')
+    .action(async (flags: { listen: string }) => serve(flags.listen));
+}
+
+async function serve(listen: string): Promise<void> {
+  if (!ADDRESS.test(listen)) {
+    throw new MeshwrightError('MW_USAGE', `not an address: ${JSON.stringify(listen)}`, {
+      place: '--listen',
+      remedy: 'write HOST:PORT, as in 127.0.0.1:50051.',
+    });
+  }
+  const server = new Server();
+  server.addService(serviceDefinition(), handlers());
+  const port = await bind(server, listen);
+  const host = listen.slice(0, listen.lastIndexOf(':'));
+  print(JSON.stringify({ event: 'ready', listen: `${host}:${port}`, pid: process.pid }));
+  const stop = () => {
+    server.tryShutdown(() => process.exit(0));
+    setTimeout(() => process.exit(0), SHUTDOWN_MS_MAX).unref();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, stop);
+}
+
+function bind(server: Server, listen: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else {
+        reject(
+          new MeshwrightError('MW_PORT', `cannot listen: ${error.message}`, {
+            place: listen,
+            remedy: 'choose another port, or port 0 for any free one.',
+          }),
+        );
+      }
+    });
+  });
+}
+
+function serviceDefinition(): ServiceDefinition {
+  const definition = loadSync(join(packageRoot(), 'protos', 'my_service.proto'));
+  return definition['my_service.MyService'] as ServiceDefinition;
+}
+
+interface MyRequest {
+  name: string;
+}
+interface MyResponse {
+  message: string;
+}
+
+const hello = (name: string): MyResponse => ({ message: `Hello, ${name}` });
+
+function handlers() {
+  return {
+    MyMethod: (call: ServerUnaryCall<MyRequest, MyResponse>, done: sendUnaryData<MyResponse>) => {
+      done(null, hello(call.request.name));
+    },
+    MyServerStream: (call: ServerWritableStream<MyRequest, MyResponse>) => {
+      for (let i = 0; i < REPLIES; i++) call.write(hello(call.request.name));
+      call.end();
+    },
+    MyClientStream: (call: ServerReadableStream<MyRequest, MyResponse>, done: sendUnaryData<MyResponse>) => {
+      const names: string[] = [];
+      call.on('data', (request: MyRequest) => names.push(request.name));
+      call.on('end', () => done(null, hello(names.join(', '))));
+    },
+    MyBidiStream: (call: ServerDuplexStream<MyRequest, MyResponse>) => {
+      call.on('data', (request: MyRequest) => call.write(hello(request.name)));
+      call.on('end', () => call.end());
+    },
+  };
+}

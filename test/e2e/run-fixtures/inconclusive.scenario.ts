@@ -1,0 +1,3 @@
+import { givesBack } from './record.ts';
+
+givesBack('this one inconclusive', 'inconclusive');
