@@ -65,12 +65,12 @@ export class Connection implements Link {
     settle(this.#core);
   }
 
-  /** The peer's side of the socket ended, or the socket failed: `onReset` for each open stream, then `onClose`. */
+  /** The peer's side of the socket ended, or it failed: `onReset` (CONNECTION_LOST) for each open stream, then `onClose`. */
   handleEof(reason = 'connection ended by the peer'): void {
     const core = this.#core;
     this.#reader.drop();
     if (core.closed) return;
-    endConnection(core, ErrorCode.CONNECT_ERROR, reason);
+    endConnection(core, reason);
   }
 
   /** There is something to write. */

@@ -4,7 +4,7 @@ import { TokenBucket } from './bucket.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from './limits.ts';
-import type { LinkEvents } from './link.ts';
+import { CONNECTION_LOST, type LinkEvents } from './link.ts';
 import { Output } from './output.ts';
 import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW_BYTES, ErrorCode, FrameType, MAX_31_BIT } from './protocol.ts';
 import { Expect, STREAM_TRANSITIONS, type Stream, StreamEvent, StreamState, StreamTable } from './stream.ts';
@@ -119,11 +119,11 @@ export class Core {
 export function failConnection(core: Core, code: number, reason: string): void {
   if (core.closed) return;
   if (!core.closeWithoutGoAway) writeGoAway(core, core.isServer ? core.lastPeerId : 0, code, reason);
-  endConnection(core, code, reason);
+  endConnection(core, reason);
 }
 
 /** Marks the connection as gone and tells every stream. */
-export function endConnection(core: Core, code: number, reason: string): void {
+export function endConnection(core: Core, reason: string): void {
   core.closed = true;
   core.wantsClose = true;
   core.line = [];
@@ -135,7 +135,7 @@ export function endConnection(core: Core, code: number, reason: string): void {
     stream.state = StreamState.CLOSED;
     dropQueue(core, stream);
     const unsent = !core.isServer && stream.openedAtTake === core.takes;
-    if (isKnownToMachine(core, stream)) core.events.onReset(stream, code, unsent);
+    if (isKnownToMachine(core, stream)) core.events.onReset(stream, CONNECTION_LOST, unsent);
   }
   if (core.reported) return;
   core.reported = true;
@@ -213,7 +213,7 @@ function finishIfDrained(core: Core): void {
   if (core.closed || core.streams.count > 0) return;
   if (!core.goAwayFinal && (core.isServer || core.goAwayReceivedId < 0)) return;
   if (core.goAwaySentId < 0) writeGoAway(core, 0, ErrorCode.NO_ERROR, '');
-  endConnection(core, ErrorCode.NO_ERROR, 'drained after GOAWAY');
+  endConnection(core, 'drained after GOAWAY');
 }
 
 /** Streams that may be opened now. */

@@ -152,8 +152,8 @@ function streamId(source: Buffer, at: number): number {
 }
 
 function refusePreface(core: Core, source: Buffer): void {
-  const http1 = /^[A-Z]{3,10} \S/.test(source.toString('latin1', 0, 32));
-  if (http1 && !source.toString('latin1', 0, 3).startsWith('PRI')) {
+  // A client that speaks HTTP/1 understands one line of it; everyone else gets a GOAWAY.
+  if (/^[A-Z]{3,10} (\/|\*|https?:)/.test(source.toString('latin1', 0, 32))) {
     const line = Buffer.from(
       'HTTP/1.1 505 HTTP/2 with prior knowledge only\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
     );
