@@ -1,4 +1,8 @@
 /** The public entry `meshwright`: what a scenario file imports. */
+export { fault } from './engine/fault.ts';
+export { type RunOptions, runScenario } from './engine/run.ts';
+export type { Progress } from './engine/attempt.ts';
+export { toSource } from './engine/to-source.ts';
 export { scenario } from './engine/scenario.ts';
 export { load } from './engine/load.ts';
 export { check } from './checks/index.ts';

@@ -1,4 +1,18 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
+import { failover } from './failover.ts';
 import { noLostRequests } from './no-lost-requests.ts';
+import { overhead } from './overhead.ts';
+import { recovery } from './recovery.ts';
+import { replies } from './replies.ts';
+import { retryAmplification } from './retry-amplification.ts';
+import { roundRobin } from './round-robin.ts';
 
-export const check = { noLostRequests } as const;
+export const check = {
+  failover,
+  noLostRequests,
+  overhead,
+  recovery,
+  replies,
+  retryAmplification,
+  roundRobin,
+} as const;

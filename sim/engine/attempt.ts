@@ -1,4 +1,5 @@
 /** One attempt at a scenario in a world that is already chosen: start, load, faults, settle, stop, judge. */
+import { Kind } from '../journal/events.ts';
 import { Journal } from '../journal/journal.ts';
 import type { CheckContext, Outcome, Verdict } from '../spec/check.ts';
 import type { RunStats, ScenarioRecord } from '../spec/run-record.ts';
@@ -30,6 +31,7 @@ export interface Progress {
 type Options = RunOptions & { factory: WorldFactory };
 type Result = Omit<ScenarioRecord, 'name' | 'shows' | 'file' | 'world' | 'seed' | 'replay' | 'wallMs'>;
 
+const PHASE = { loadBegins: 0, loadEnds: 1, runEnds: 2 } as const;
 const SLICE_NS = { virtual: 1e9, real: 250e6 } as const;
 const NEVER = new AbortController().signal;
 
@@ -47,7 +49,7 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   journal.onChunk(new Judge([...checks.map(({ run }) => run), stats, timeline, sightings]).consume);
   const world = await options.factory({ mesh: plan.mesh, seed, journal, signal, folder: folder ?? '' });
   try {
-    await conduct({ scenario, plan, options, signal, journal, world, faults, stats });
+    await conduct({ scenario, plan, options, signal, world, faults, stats });
   } finally {
     await world.stop();
   }
@@ -75,7 +77,6 @@ interface Stage {
   plan: Plan;
   options: Options;
   world: World;
-  journal: Journal;
   faults: PlannedFault[];
   stats: Stats;
   signal: AbortSignal;
@@ -83,12 +84,11 @@ interface Stage {
 
 /** Start, load, faults or body, the rest of the load, and the calls still in flight. */
 async function conduct(stage: Stage): Promise<void> {
-  const { scenario, plan, options, world, journal, faults, stats, signal } = stage;
+  const { scenario, plan, options, world, faults, stats, signal } = stage;
   let endNs = 0;
   let graceNs = 1e9;
   const conductor = new Conductor({
     world,
-    journal,
     signal,
     sliceNs: SLICE_NS[options.world],
     concurrent: options.world === 'real',
@@ -105,6 +105,7 @@ async function conduct(stage: Stage): Promise<void> {
   const startLoad = (load: FullLoad): void => {
     endNs = conductor.elapsedNs + toNs(load.forMs);
     graceNs = toNs(load.deadlineMs === 0 ? 10_000 : load.deadlineMs) + 1e9;
+    world.note(Kind.phase, -1, -1, PHASE.loadBegins, -1);
     world.startLoad(load);
   };
   await conductor.guard(world.start());
@@ -117,7 +118,9 @@ async function conduct(stage: Stage): Promise<void> {
   }
   if (conductor.elapsedNs < endNs) await conductor.runTo(endNs);
   await conductor.join();
+  world.note(Kind.phase, -1, -1, PHASE.loadEnds, -1);
   await conductor.guard(world.settle(graceNs));
+  world.note(Kind.phase, -1, -1, PHASE.runEnds, -1);
 }
 
 function contextOf(world: 'virtual' | 'real', plan: Plan, faults: readonly PlannedFault[]): CheckContext {

@@ -1,13 +1,11 @@
 /** Drives one world through its time: carries out controls when they are due, and writes what faults did into the journal. */
 import { MeshwrightError } from '../base/errors.ts';
 import { Kind } from '../journal/events.ts';
-import type { Journal } from '../journal/journal.ts';
 import type { World } from '../spec/world.ts';
 import type { PlannedFault, TimedControl } from './plan.ts';
 
 export interface ConductorOptions {
   world: World;
-  journal: Journal;
   signal: AbortSignal;
   /** How much of the world's time passes between two reports of progress, ns. */
   sliceNs: number;
@@ -155,7 +153,7 @@ export class Conductor {
   }
 
   #note(kind: Kind, fault: PlannedFault, instance: number): void {
-    this.#options.journal.write(kind, this.#world.nowNs, fault.index, -1, instance, fault.code, -1, 0);
+    this.#world.note(kind, fault.index, instance, fault.code, -1);
   }
 
   #check(): void {

@@ -55,7 +55,6 @@ class Fake implements FakeWorld {
     this.#everyNs = load.kind === 'open' ? 1e9 / load.ratePerSecond : 1e6;
     this.#nextNs = this.nowNs;
     this.#endNs = this.nowNs + load.forMs * 1e6;
-    this.#write(Kind.phase, -1, -1, -1, 0, -1);
     if (this.#habits.stallMs !== undefined) this.#write(Kind.stall, -1, -1, -1, -1, this.#habits.stallMs);
   }
 
@@ -77,6 +76,10 @@ class Fake implements FakeWorld {
     else if (op === 'network' && control.effect?.kind === 'latency') {
       this.#slowNs.set(instance, control.effect.latencyMs * 1e6);
     }
+  }
+
+  note(kind: Kind, call: number, instance: number, code: number, detail: number): void {
+    this.#write(kind, call, -1, instance, code, detail);
   }
 
   async settle(): Promise<void> {}
