@@ -43,7 +43,7 @@ export class Journal {
   ): void {
     const words = this.#chunk;
     const at = this.#used;
-    words[at] = kind | (sidecar << 8);
+    words[at] = kind | ((sidecar & 0xffff) << 8);
     words[at + 1] = tNs | 0;
     words[at + 2] = (tNs / 4_294_967_296) | 0;
     words[at + 3] = call;
@@ -99,7 +99,7 @@ export function loadEvent(view: EventView, words: Int32Array, at: number, seq: n
   const head = words[at] as number;
   view.seq = seq;
   view.kind = (head & 0xff) as Kind;
-  view.sidecar = (head >>> 8) & 0xffff;
+  view.sidecar = (head << 8) >> 16;
   view.tNs = ((words[at + 1] as number) >>> 0) + (words[at + 2] as number) * 4_294_967_296;
   view.call = words[at + 3] as number;
   view.attempt = words[at + 4] as number;

@@ -1,0 +1,50 @@
+/** What the registry knows of members, and how the sidecars hear of it: whole sets, a moment later. */
+import { Kind, MEMBER_STATES } from '../journal/events.ts';
+import type { Endpoint } from '../../proxy/policy/config.ts';
+import type { Kernel } from './kernel.ts';
+import type { SidecarHost } from './sidecar-host.ts';
+
+/** From a change in the registry to the sidecars: a watch on a healthy registry. */
+export const DISCOVERY_NS = 20e6;
+
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+export class Discovery {
+  readonly #kernel: Kernel;
+  readonly #names: readonly string[];
+  readonly #hosts: readonly SidecarHost[];
+  readonly #states: (MemberState | undefined)[] = [];
+  #pushNs = -1;
+
+  constructor(kernel: Kernel, names: readonly string[], hosts: readonly SidecarHost[]) {
+    this.#kernel = kernel;
+    this.#names = names;
+    this.#hosts = hosts;
+  }
+
+  set(instance: number, state: MemberState): void {
+    const { journal, nowNs } = this.#kernel;
+    if (this.#states[instance] === state) return;
+    this.#states[instance] = state;
+    journal.write(Kind.memberState, nowNs, -1, -1, instance, MEMBER_STATES.indexOf(state), -1, -1);
+    if (this.#pushNs === nowNs + DISCOVERY_NS) return; // changes of one instant travel together
+    this.#pushNs = nowNs + DISCOVERY_NS;
+    this.#kernel.later(this.#pushNs, () => this.#push());
+  }
+
+  /** Tells every sidecar the set as it stands now: an older one is of no use to anyone. */
+  #push(): void {
+    const endpoints: Endpoint[] = [];
+    this.#states.forEach((state, instance) => {
+      if (state === undefined || state === 'removed') return;
+      const id = this.#names[instance] as string;
+      endpoints.push({ address: addressOf(instance), id, draining: state === 'draining' });
+    });
+    for (const host of this.#hosts) host.handleEndpoints(endpoints);
+  }
+}
+
+/** The virtual address of an instance. */
+export function addressOf(instance: number): string {
+  return `10.${(instance >>> 16) & 255}.${(instance >>> 8) & 255}.${instance & 255}:50051`;
+}

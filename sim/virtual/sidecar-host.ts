@@ -1,0 +1,128 @@
+/** Drives one sidecar on the virtual clock: entries with the time told, one armed wake-up, connections, the caller's link. */
+import type { SidecarEnvironment, SidecarMachine, UpstreamPort } from '../../proxy/core/machine.ts';
+import type { Observer } from '../../proxy/core/observer.ts';
+import type { Endpoint, SidecarConfig } from '../../proxy/policy/config.ts';
+import type { AttemptStream, StreamPool } from './attempt-stream.ts';
+import { CallerLink, type ClientCall } from './caller-link.ts';
+import { Dial } from './dial.ts';
+import type { Instance } from './instance.ts';
+import type { LoadSource } from './load-source.ts';
+import { JournalObserver } from './journal-observer.ts';
+import { type Kernel, Op } from './kernel.ts';
+
+/** Makes the machine; another one may be given to judge a changed one. */
+export type SidecarFactory = (
+  config: SidecarConfig,
+  environment: SidecarEnvironment,
+  observer: Observer | null,
+  random: () => number,
+) => SidecarMachine;
+
+/** What all hosts of one world share. */
+export interface Surroundings {
+  kernel: Kernel;
+  pool: StreamPool;
+  config: SidecarConfig;
+  instanceAt: ReadonlyMap<string, Instance>;
+  indexOf: ReadonlyMap<string, number>;
+  loads: readonly LoadSource[];
+}
+
+export class SidecarHost implements SidecarEnvironment {
+  readonly index: number;
+  readonly kernel: Kernel;
+  readonly machine: SidecarMachine;
+  readonly observer: JournalObserver;
+  readonly callers: CallerLink;
+  readonly #pool: StreamPool;
+  readonly #loads: readonly LoadSource[];
+  readonly #instanceAt: ReadonlyMap<string, Instance>;
+  readonly #dials = new Map<UpstreamPort, Dial>();
+  readonly #retired: AttemptStream[] = [];
+  readonly #endedCalls: ClientCall[] = [];
+  #wakeNs = Infinity;
+
+  constructor(index: number, surroundings: Surroundings, make: SidecarFactory) {
+    const { kernel, pool, config, instanceAt, indexOf, loads } = surroundings;
+    this.index = index;
+    this.#loads = loads;
+    this.kernel = kernel;
+    this.#pool = pool;
+    this.#instanceAt = instanceAt;
+    this.observer = new JournalObserver(index, kernel, indexOf);
+    const random = kernel.random.fork('sidecar').fork(index);
+    this.machine = make(config, this, this.observer, () => random.nextUnit());
+    this.enter();
+    const session = this.machine.acceptDownstream();
+    this.callers = new CallerLink(this, session);
+    session.attach(this.callers);
+    this.leave();
+  }
+
+  dial(upstream: UpstreamPort): void {
+    this.#dials.set(upstream, new Dial(this, this.#instanceAt.get(upstream.endpoint.address), upstream));
+  }
+
+  abandon(upstream: UpstreamPort): void {
+    this.#dials.get(upstream)?.abandon();
+  }
+
+  dialEnded(upstream: UpstreamPort): void {
+    this.#dials.delete(upstream);
+  }
+
+  /** Before every entry into the machine. */
+  enter(): void {
+    this.machine.advance(this.kernel.nowNs);
+  }
+
+  /** After every entry: calls that ended are told of, records go back, the wake-up is armed. */
+  leave(): void {
+    const ended = this.#endedCalls;
+    if (ended.length > 0) {
+      for (const call of ended) call.load.handleCallEnd(call);
+      ended.length = 0;
+    }
+    const retired = this.#retired;
+    if (retired.length > 0) {
+      for (const stream of retired) this.#pool.giveIfDone(stream);
+      retired.length = 0;
+    }
+    const { nextTimeoutNs } = this.machine;
+    if (nextTimeoutNs < this.#wakeNs) {
+      const { nowNs } = this.kernel;
+      this.#wakeNs = nextTimeoutNs > nowNs ? Math.ceil(nextTimeoutNs) : nowNs;
+      this.kernel.schedule(this.#wakeNs, Op.wake, this.index);
+    }
+  }
+
+  /** The wake-up is due, or an older one that is not needed any more. */
+  handleWake(): void {
+    if (this.kernel.nowNs < this.#wakeNs) return;
+    this.#wakeNs = Infinity;
+    this.enter();
+    if (this.machine.nextTimeoutNs <= this.kernel.nowNs) this.machine.handleTimeout();
+    this.leave();
+  }
+
+  handleEndpoints(endpoints: readonly Endpoint[]): void {
+    this.enter();
+    this.machine.handleEndpoints(endpoints);
+    this.leave();
+  }
+
+  /** Calls of this sidecar that have no answer yet. */
+  openCalls(): ClientCall[] {
+    return this.#loads.flatMap((load) => load.openCalls().filter((call) => call.host === this));
+  }
+
+  /** A stream that the machine is done with: it goes back when the machine has returned. */
+  retire(stream: AttemptStream): void {
+    this.#retired.push(stream);
+  }
+
+  /** A call that has its answer: its client hears of it when the machine has returned. */
+  callEnded(call: ClientCall): void {
+    this.#endedCalls.push(call);
+  }
+}

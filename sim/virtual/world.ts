@@ -1,0 +1,215 @@
+/** The virtual world: real sidecars, virtual clients, instances and network, one clock. The same seed gives the same journal. */
+import { MeshwrightError } from '../base/errors.ts';
+import { Random } from '../base/random.ts';
+import { constantSampler, lognormalSampler, type Sampler, uniformSampler } from '../base/sampler.ts';
+import type { Control } from '../faults/controls.ts';
+import type { Kind } from '../journal/events.ts';
+import type { Latency } from '../spec/scenario.ts';
+import type { World, WorldOptions } from '../spec/world.ts';
+import { Sidecar } from '../../proxy/core/sidecar.ts';
+import { Phase, StreamPool } from './attempt-stream.ts';
+import { applyControl } from './controls.ts';
+import { DemoService } from './demo-service.ts';
+import { addressOf, Discovery } from './discovery.ts';
+import { Instance } from './instance.ts';
+import { indexOf, Kernel, Op, opOf } from './kernel.ts';
+import { type FullLoad, LoadSource } from './load-source.ts';
+import { sidecarConfig } from './sidecar-config.ts';
+import { type SidecarFactory, SidecarHost } from './sidecar-host.ts';
+
+export interface VirtualWorldOptions extends WorldOptions {
+  /** Lets the process do other things; called every so many events. Default: time passes without a break. */
+  yieldControl?: () => Promise<void>;
+  /** Makes the machine. Default: the sidecar's own. */
+  createSidecar?: SidecarFactory;
+}
+
+/** Between two looks at the abort signal, and between two breaks: some 2 ms and 20 ms of work. */
+const BATCH_EVENTS = 4_096;
+const YIELD_BATCHES = 8;
+/** The mesh is up within this time, or never. */
+const START_LIMIT_NS = 60e9;
+
+export function createVirtualWorld(options: VirtualWorldOptions): World {
+  return new VirtualWorld(options);
+}
+
+class VirtualWorld implements World {
+  readonly #options: VirtualWorldOptions;
+  readonly #kernel: Kernel;
+  readonly #pool = new StreamPool();
+  readonly #demo = new DemoService();
+  readonly #instances: Instance[];
+  readonly #hosts: SidecarHost[] = [];
+  readonly #loads: LoadSource[] = [];
+  readonly #discovery: Discovery;
+  readonly #counter = { next: 0 };
+  #stopped = false;
+
+  constructor(options: VirtualWorldOptions) {
+    this.#options = options;
+    const { mesh, seed, journal, createSidecar } = options;
+    const kernel = new Kernel(journal, new Random(seed));
+    this.#kernel = kernel;
+    const sampler = samplerOf(mesh.latency);
+    const startupNs = Math.round(mesh.startupMs * 1e6);
+    this.#instances = mesh.instanceNames.map(
+      (name, index) => new Instance(index, name, kernel, this.#pool, this.#demo, sampler, startupNs),
+    );
+    this.#discovery = new Discovery(kernel, mesh.instanceNames, this.#hosts);
+    for (const instance of this.#instances)
+      instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
+    const surroundings = {
+      kernel,
+      pool: this.#pool,
+      config: sidecarConfig(mesh.sidecar),
+      instanceAt: new Map(this.#instances.map((instance) => [addressOf(instance.index), instance])),
+      indexOf: new Map(mesh.instanceNames.map((name, index) => [name, index])),
+      loads: this.#loads,
+    };
+    const make: SidecarFactory = createSidecar ?? ((...parts) => new Sidecar(...parts));
+    for (let index = 0; index < mesh.sidecar.replicas; index++) {
+      this.#hosts.push(new SidecarHost(index, surroundings, make));
+    }
+  }
+
+  get nowNs(): number {
+    return this.#kernel.nowNs;
+  }
+
+  async start(): Promise<void> {
+    const { instances } = this.#options.mesh;
+    for (let index = 0; index < instances; index++) this.#instance(index).start();
+    const limitNs = this.#kernel.nowNs + this.#options.mesh.startupMs * 1e6 + START_LIMIT_NS;
+    // Asked after every event: only the first sidecar that is not up yet is looked at.
+    let up = 0;
+    const isUp = (): boolean => {
+      while (up < this.#hosts.length && (this.#hosts[up] as SidecarHost).observer.pickable >= instances) up++;
+      return up === this.#hosts.length;
+    };
+    await this.#run(limitNs, isUp);
+    if (isUp() || this.#options.signal.aborted) return;
+    const late = this.#hosts.find(({ observer }) => observer.pickable < instances);
+    throw new MeshwrightError(
+      'MW_UPSTREAM',
+      `the mesh did not come up within ${START_LIMIT_NS / 1e9} s of virtual time`,
+      {
+        place: `sidecar ${late?.index}: ${late?.observer.pickable} of ${instances} instances can be picked`,
+        remedy: 'look at the health check and the connect timeout of the scenario',
+      },
+    );
+  }
+
+  startLoad(load: FullLoad): void {
+    const { mesh } = this.#options;
+    const index = this.#loads.length;
+    const source = new LoadSource(
+      index,
+      load,
+      mesh.service,
+      this.#kernel,
+      this.#hosts,
+      this.#demo,
+      this.#counter,
+    );
+    this.#loads.push(source);
+    source.begin();
+  }
+
+  async runUntil(untilNs: number): Promise<void> {
+    await this.#run(untilNs, never);
+    if (!this.#stopped && !this.#options.signal.aborted && untilNs > this.#kernel.nowNs)
+      this.#kernel.nowNs = untilNs;
+  }
+
+  async apply(control: Control): Promise<void> {
+    if (!this.#stopped) applyControl(control, this.#instance(control.instance), this.#discovery);
+  }
+
+  note(kind: Kind, call: number, instance: number, code: number, detail: number): void {
+    if (!this.#stopped)
+      this.#options.journal.write(kind, this.#kernel.nowNs, call, -1, instance, code, detail, -1);
+  }
+
+  async settle(graceNs: number): Promise<void> {
+    await this.#run(this.#kernel.nowNs + graceNs, () => this.#loads.every(({ open }) => open === 0));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+  }
+
+  /** Carries out events up to `untilNs`, or until `isEnough` between two batches of them. */
+  async #run(untilNs: number, isEnough: () => boolean): Promise<void> {
+    const { signal, yieldControl } = this.#options;
+    const batchEvents = isEnough === never ? BATCH_EVENTS : 1;
+    for (let batches = 1; !this.#stopped && !signal.aborted && !isEnough(); batches++) {
+      if (!this.#runBatch(untilNs, batchEvents)) return;
+      if (yieldControl !== undefined && (batches * batchEvents) % (YIELD_BATCHES * BATCH_EVENTS) === 0) {
+        await yieldControl();
+      }
+    }
+  }
+
+  /** False when nothing more is due. */
+  #runBatch(untilNs: number, eventsMax: number): boolean {
+    const kernel = this.#kernel;
+    const { queue } = kernel;
+    for (let events = 0; events < eventsMax; events++) {
+      if (queue.nextNs > untilNs) return false;
+      const payload = kernel.next();
+      const index = indexOf(payload);
+      const op = opOf(payload);
+      switch (op) {
+        case Op.request:
+        case Op.served:
+        case Op.reply:
+          this.#moveOn(index, op);
+          break;
+        case Op.arrival:
+          (this.#loads[index] as LoadSource).handleArrival();
+          break;
+        case Op.wake:
+          (this.#hosts[index] as SidecarHost).handleWake();
+          break;
+        case Op.deadline:
+          (this.#loads[index] as LoadSource).handleDeadline();
+          break;
+        default:
+          kernel.runTask(index);
+      }
+    }
+    return true;
+  }
+
+  #moveOn(index: number, op: number): void {
+    const stream = this.#pool.at(index);
+    stream.holds--;
+    const { link } = stream;
+    // An event that was overtaken (sent anew when a bandwidth limit went) finds another due time.
+    if (stream.dueNs !== this.#kernel.nowNs || link === null || stream.phase !== PHASE_OF[op]) {
+      this.#pool.giveIfDone(stream);
+      return;
+    }
+    if (op === Op.request) link.instance.handleRequest(stream);
+    else if (op === Op.served) link.instance.handleServed(stream);
+    else link.instance.handleReply(stream);
+  }
+
+  #instance(index: number): Instance {
+    const instance = this.#instances[index];
+    if (instance === undefined) throw new RangeError(`no instance ${index}`);
+    return instance;
+  }
+}
+
+/** The phase that an event of an operation finds its stream in. */
+const PHASE_OF: readonly number[] = [-1, Phase.toInstance, Phase.serving, Phase.toSidecar];
+
+const never = (): boolean => false;
+
+function samplerOf(latency: Latency): Sampler {
+  if (latency.kind === 'constant') return constantSampler(latency.ms * 1e6);
+  if (latency.kind === 'uniform') return uniformSampler(latency.minMs * 1e6, latency.maxMs * 1e6);
+  return lognormalSampler(latency.medianMs * 1e6, latency.p99Ms * 1e6);
+}
