@@ -1,0 +1,152 @@
+/** What an instance does with a call of the demo service: waits its latency, fails by rule or greets; and tells the journal. */
+import grpc from '@grpc/grpc-js';
+import type { FailRule } from '../../faults/controls.ts';
+import { Kind } from '../../journal/events.ts';
+import type { Latency } from '../../spec/scenario.ts';
+import { drawLatencyMs } from '../draw.ts';
+import type { EventBuffer } from '../process/event-buffer.ts';
+import { FailRules } from './fail-rules.ts';
+
+const SERVICE = '/my_service.MyService';
+const REPLIES_PER_STREAM = 3;
+
+type Message = { name: string };
+type Reply = { message: string };
+type AnyCall = {
+  readonly metadata: grpc.Metadata;
+  sendMetadata(metadata: grpc.Metadata): void;
+  readonly cancelled: boolean;
+};
+
+export interface ServiceOptions {
+  seed: number;
+  instance: number;
+  latency: Latency;
+  now: () => number;
+  events: EventBuffer;
+  /** Called after each event. */
+  onEvent: () => void;
+}
+
+/** One call as the journal names it. */
+interface Arrival {
+  call: number;
+  attempt: number;
+  rule: FailRule | null;
+}
+
+export class DemoService {
+  readonly rules: FailRules;
+  readonly #options: ServiceOptions;
+  /** Calls without a number still draw latencies of their own. */
+  #unnamed = 0;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.rules = new FailRules(options.seed, options.instance);
+  }
+
+  handlers(): grpc.UntypedServiceImplementation {
+    return {
+      MyMethod: (call: grpc.ServerUnaryCall<Message, Reply>, callback: grpc.sendUnaryData<Reply>) => {
+        const arrival = this.#arrive('MyMethod', call);
+        this.#afterLatency(arrival, () =>
+          this.#answer(arrival, call, callback, `Hello, ${call.request.name}`),
+        );
+      },
+      MyClientStream: (
+        call: grpc.ServerReadableStream<Message, Reply>,
+        callback: grpc.sendUnaryData<Reply>,
+      ) => {
+        const arrival = this.#arrive('MyClientStream', call);
+        const names: string[] = [];
+        call.on('data', (message: Message) => names.push(message.name));
+        call.on('error', () => undefined);
+        call.on('end', () =>
+          this.#afterLatency(arrival, () =>
+            this.#answer(arrival, call, callback, `Hello, ${names.join(', ')}`),
+          ),
+        );
+      },
+      MyServerStream: (call: grpc.ServerWritableStream<Message, Reply>) => {
+        const arrival = this.#arrive('MyServerStream', call);
+        this.#afterLatency(arrival, () => {
+          if (this.#failStream(arrival, call)) return;
+          for (let n = 0; n < REPLIES_PER_STREAM; n++) call.write({ message: `Hello, ${call.request.name}` });
+          this.#finish(arrival, call);
+        });
+      },
+      MyBidiStream: (call: grpc.ServerDuplexStream<Message, Reply>) => {
+        const arrival = this.#arrive('MyBidiStream', call);
+        call.on('data', (message: Message) => {
+          if (arrival.rule === null) call.write({ message: `Hello, ${message.name}` });
+        });
+        call.on('error', () => undefined);
+        call.on('end', () =>
+          this.#afterLatency(arrival, () => {
+            if (!this.#failStream(arrival, call)) this.#finish(arrival, call);
+          }),
+        );
+      },
+    };
+  }
+
+  #arrive(method: string, call: AnyCall): Arrival {
+    const number = readNumber(call.metadata, 'x-meshwright-call');
+    const attempt = Math.max(0, readNumber(call.metadata, 'grpc-previous-rpc-attempts')) + 1;
+    const arrival = {
+      call: number,
+      attempt,
+      rule: this.rules.match(`${SERVICE}/${method}`, number, attempt),
+    };
+    this.#record(Kind.attemptArrived, arrival, -1);
+    return arrival;
+  }
+
+  #afterLatency(arrival: Arrival, answer: () => void): void {
+    const { seed, instance, latency } = this.#options;
+    const call = arrival.call < 0 ? --this.#unnamed : arrival.call;
+    const waitMs = drawLatencyMs(latency, seed, instance, call, arrival.attempt);
+    if (waitMs <= 0) answer();
+    else setTimeout(answer, waitMs);
+  }
+
+  #answer(arrival: Arrival, call: AnyCall, callback: grpc.sendUnaryData<Reply>, message: string): void {
+    const { rule } = arrival;
+    if (call.cancelled) return;
+    this.#record(Kind.attemptAnswered, arrival, rule?.status ?? 0);
+    if (rule === null) {
+      callback(null, { message });
+      return;
+    }
+    if (rule.afterHeaders) call.sendMetadata(new grpc.Metadata());
+    callback({ code: rule.status, details: 'failed by a rule of the scenario' });
+  }
+
+  #failStream(arrival: Arrival, call: AnyCall & { emit(event: 'error', error: unknown): boolean }): boolean {
+    const { rule } = arrival;
+    if (call.cancelled) return true;
+    if (rule === null) return false;
+    this.#record(Kind.attemptAnswered, arrival, rule.status);
+    if (rule.afterHeaders) call.sendMetadata(new grpc.Metadata());
+    call.emit('error', { code: rule.status, details: 'failed by a rule of the scenario' });
+    return true;
+  }
+
+  #finish(arrival: Arrival, call: { end(): void }): void {
+    this.#record(Kind.attemptAnswered, arrival, 0);
+    call.end();
+  }
+
+  #record(kind: Kind, arrival: Arrival, code: number): void {
+    const { events, now, instance, onEvent } = this.#options;
+    events.add(kind, now(), arrival.call, arrival.attempt, instance, code, -1, -1);
+    onEvent();
+  }
+}
+
+/** A whole number in a request header, or -1. */
+function readNumber(metadata: grpc.Metadata, name: string): number {
+  const value = metadata.get(name)[0];
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : -1;
+}

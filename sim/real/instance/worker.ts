@@ -1,0 +1,73 @@
+/** Process entry: hosts one or more instances. argv[2] is JSON: see WorkerConfig. */
+import type { FailRule } from '../../faults/controls.ts';
+import type { Latency } from '../../spec/scenario.ts';
+import { answerParent, type Request, toParent } from '../process/channel.ts';
+import { runClock } from '../process/clock.ts';
+import { EventBuffer } from '../process/event-buffer.ts';
+import { tieToParent } from '../process/lifeline.ts';
+import { type Instance, startInstance } from './instance.ts';
+
+interface WorkerConfig {
+  epochNs: string;
+  seed: number;
+  latency: Latency;
+  /** Send events at the end of each turn, for this process may be killed; else in batches. */
+  eager: boolean;
+}
+
+const BATCH_MS = 50;
+const STOP_GRACE_MS = 10_000;
+
+const config = JSON.parse(process.argv[2] ?? '{}') as WorkerConfig;
+const events = new EventBuffer((fields) => toParent({ type: 'events', fields }));
+const now = runClock(BigInt(config.epochNs));
+const instances = new Map<number, Instance>();
+let flushing = false;
+
+tieToParent(async () => events.flush());
+answerParent(handle);
+if (!config.eager) setInterval(() => events.flush(), BATCH_MS);
+toParent({ type: 'ready' });
+
+async function handle(request: Request): Promise<unknown> {
+  const index = request['instance'] as number;
+  const instance = instances.get(index);
+  switch (request.op) {
+    case 'start':
+      return start(index);
+    case 'stop':
+      instances.delete(index);
+      await instance?.stop(STOP_GRACE_MS);
+      break;
+    case 'crash':
+      instances.delete(index);
+      instance?.crash();
+      break;
+    case 'fail':
+      instance?.service.rules.set(request['fault'] as number, request['rule'] as FailRule | null);
+      break;
+    case 'flush':
+      break;
+    default:
+      throw new Error(`unknown request ${request.op}`);
+  }
+  events.flush();
+  return null;
+}
+
+async function start(index: number): Promise<number> {
+  const { seed, latency } = config;
+  const instance = await startInstance({ seed, latency, instance: index, now, events, onEvent });
+  instances.set(index, instance);
+  return instance.port;
+}
+
+/** What was sent before a SIGKILL arrives; what waits in here is lost. */
+function onEvent(): void {
+  if (!config.eager || flushing) return;
+  flushing = true;
+  setImmediate(() => {
+    flushing = false;
+    events.flush();
+  });
+}

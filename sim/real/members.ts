@@ -1,0 +1,61 @@
+/** Discovery's truth: which instances are members, under which address; written to the endpoints file at each change. */
+import type { MEMBER_STATES } from '../journal/events.ts';
+import { EndpointsFile } from './sidecar/endpoints-file.ts';
+
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+export class Members {
+  readonly #file: EndpointsFile;
+  readonly #names: readonly string[];
+  readonly #onChange: (instance: number, state: MemberState) => void;
+  readonly #states = new Map<number, MemberState>();
+  readonly #addresses = new Map<number, string>();
+
+  constructor(
+    folder: string,
+    names: readonly string[],
+    onChange: (instance: number, state: MemberState) => void,
+  ) {
+    this.#file = new EndpointsFile(folder);
+    this.#names = names;
+    this.#onChange = onChange;
+  }
+
+  /** The endpoints file. */
+  get path(): string {
+    return this.#file.path;
+  }
+
+  setAddress(instance: number, address: string): void {
+    this.#addresses.set(instance, address);
+  }
+
+  /** All these are active: one write of the file. */
+  setAll(instances: readonly number[]): void {
+    for (const instance of instances) this.#states.set(instance, 'active');
+    for (const instance of instances) this.#onChange(instance, 'active');
+    this.#write();
+  }
+
+  set(instance: number, state: MemberState): void {
+    const before = this.#states.get(instance) ?? 'removed';
+    if (before === state) return;
+    this.#states.set(instance, state);
+    // Told before it is written: a sidecar must not know it earlier than the journal does.
+    this.#onChange(instance, state);
+    this.#write();
+  }
+
+  #write(): void {
+    const entries = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
+    this.#file.write(
+      entries.map(([instance, state]) => {
+        const entry = {
+          address: this.#addresses.get(instance) ?? '',
+          id: this.#names[instance] ?? String(instance),
+        };
+        return state === 'draining' ? { ...entry, draining: true } : entry;
+      }),
+    );
+  }
+}

@@ -1,0 +1,20 @@
+/** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
+import type { SidecarSpec } from '../../spec/scenario.ts';
+
+const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
+
+/** Only what was given; the sidecar fills in its own defaults. */
+export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
+  const config: Record<string, unknown> = { drainMs: 1_000 };
+  if (spec.balancer !== undefined) config['balancer'] = spec.balancer;
+  // No health section means no checks, which is also what null asks for.
+  if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
+  if (spec.retry !== undefined) config['retry'] = spec.retry;
+  if (spec.timeout !== undefined) config['timeout'] = spec.timeout;
+  if (spec.tag !== undefined) config['tag'] = spec.tag;
+  return config;
+}
+
+function defined(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}
