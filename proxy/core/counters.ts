@@ -7,7 +7,7 @@ const STATUS_NOT_GRPC = 18;
 export class Counters {
   callsStarted = 0;
   callsEnded = 0;
-  readonly callsByStatus: number[] = new Array<number>(STATUS_NOT_GRPC + 1).fill(0);
+  readonly callsByStatus: number[] = Array.from({ length: STATUS_NOT_GRPC + 1 }, () => 0);
   callsAnsweredHere = 0;
   callsWaiting = 0;
   attemptsStarted = 0;

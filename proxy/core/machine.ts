@@ -6,6 +6,10 @@ import type { Link, LinkEvents } from '../wire/link.ts';
 export interface UpstreamPort extends LinkEvents {
   /** Where to connect; unchanging for this session. */
   readonly endpoint: Endpoint;
+  /** For drivers of octets: the link on which SETTINGS are awaited; its first `onCapacity` counts as `handleConnected`. */
+  attach(link: Link): void;
+  /** The connection has just ended: resets that follow mean nothing but that. `onClose` comes after them. */
+  handleLosing(): void;
   /** The peer is there and speaks HTTP/2 (its SETTINGS came): calls may be sent from now on. */
   handleConnected(link: Link): void;
   /** No connection came about. `reason` is for people. */

@@ -88,6 +88,15 @@ export class Sidecar implements SidecarMachine {
     return this.#context.pickable > 0 && !this.#context.draining;
   }
 
+  /** Every endpoint has shown whether it can be reached. */
+  get settled(): boolean {
+    return this.#context.warming === 0;
+  }
+
+  get callsAlive(): number {
+    return this.#context.counters.callsAlive;
+  }
+
   /** Why it is not ready, for people; '' when it is. */
   get notReadyReason(): string {
     if (this.#context.draining) return 'draining';

@@ -37,6 +37,10 @@ export class UpstreamSession implements UpstreamPort {
   over = false;
   attempts = 0;
   #first: Attempt | null = null;
+  /** The link whose SETTINGS are awaited. */
+  #awaited: Link | null = null;
+  /** Nothing is to be heard of its end any more. */
+  #closed = false;
   readonly #context: Context;
 
   constructor(context: Context, upstream: Upstream) {
@@ -44,6 +48,14 @@ export class UpstreamSession implements UpstreamPort {
     this.upstream = upstream;
     this.endpoint = upstream.endpoint;
     this.name = upstream.name;
+  }
+
+  attach(link: Link): void {
+    this.#awaited = link;
+  }
+
+  handleLosing(): void {
+    if (this.link !== null) this.#lost();
   }
 
   handleConnected(link: Link): void {
@@ -126,6 +138,7 @@ export class UpstreamSession implements UpstreamPort {
   close(): void {
     if (this.over) return;
     this.over = true;
+    this.#closed = true;
     if (this.link === null) this.#context.environment.abandon?.(this);
     else {
       this.#context.counters.connectionsUpstream--;
@@ -157,7 +170,7 @@ export class UpstreamSession implements UpstreamPort {
   onReset(stream: LinkStream, code: number, unprocessed: boolean): void {
     if (code < 0) this.#lost();
     const attempt = stream.user as Attempt | null;
-    if (attempt !== null) this.#failAttempt(attempt, code, unprocessed, '');
+    if (attempt !== null) this.#failAttempt(attempt, this.over ? -1 : code, unprocessed, '');
   }
 
   onDrained(stream: LinkStream): void {
@@ -166,12 +179,19 @@ export class UpstreamSession implements UpstreamPort {
 
   onCapacity(goingAway: boolean): void {
     if (this.over) return;
+    if (this.link === null) {
+      if (goingAway) this.handleDialFailed('GOAWAY before anything else');
+      else if (this.#awaited !== null) this.handleConnected(this.#awaited);
+      return;
+    }
     if (!goingAway) this.upstream.sendQueued();
     else if (!this.retired) this.upstream.handleGoingAway(this);
   }
 
   onClose(reason: string): void {
-    if (this.over && this.#first === null) return;
+    if (this.link === null) return this.handleDialFailed(reason);
+    if (this.over && this.#first === null && this.#closed) return;
+    this.#closed = true;
     this.#lost();
     for (let left = this.attempts; left > 0 && this.#first !== null; left--) {
       this.#failAttempt(this.#first, -1, false, reason);

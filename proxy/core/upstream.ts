@@ -191,7 +191,7 @@ export class Upstream implements TimerOwner {
     this.#settled();
     this.update();
     if (hung && this.health.healthy === false) {
-      for (const session of [...this.#sessions]) session.fail(trouble);
+      for (const session of this.#sessions.slice()) session.fail(trouble);
     }
     this.#context.releaseWaiting();
   }

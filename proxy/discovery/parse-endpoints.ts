@@ -1,0 +1,49 @@
+/** What an endpoint file says: `{ endpoints: [{ address, id?, draining? }] }` as YAML or JSON. */
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseAddress } from '../policy/address.ts';
+import type { Endpoint } from '../policy/config.ts';
+import { SidecarError } from '../policy/trouble.ts';
+
+const ENDPOINTS_MAX = 100_000;
+
+const fileSchema = z.strictObject({
+  endpoints: z
+    .array(
+      z.strictObject({
+        address: z.string().refine((text) => parseAddress(text) !== null, 'must be HOST:PORT'),
+        id: z.string().min(1).optional(),
+        draining: z.boolean().optional(),
+      }),
+    )
+    .max(ENDPOINTS_MAX),
+});
+
+/** Throws a SidecarError that names the place in the file. `file` is for messages only. */
+export function parseEndpoints(text: string, file: string): Endpoint[] {
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0];
+    throw new SidecarError('MW_CONFIG', `the endpoint file is neither YAML nor JSON: ${reason}`, {
+      place: file,
+      remedy: 'write e.g. endpoints: [{ address: "127.0.0.1:50051" }]',
+    });
+  }
+  const result = fileSchema.safeParse(value);
+  if (result.success) {
+    return result.data.endpoints.map(({ address, id, draining }) => ({
+      address,
+      id: id ?? address,
+      draining: draining ?? false,
+    }));
+  }
+  const issue = result.error.issues[0];
+  const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
+  const what = value === null || value === undefined ? 'it is empty' : (issue?.message ?? 'it does not fit');
+  throw new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, {
+    place: file,
+    remedy: 'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false }',
+  });
+}

@@ -1,0 +1,106 @@
+/** Takes callers' connections. Whoever does not speak HTTP/2 in the clear gets one plain line and is let go. */
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Sidecar } from '../core/sidecar.ts';
+import { formatAddress, parseAddress } from '../policy/address.ts';
+import type { Address } from '../policy/address.ts';
+import { SidecarError } from '../policy/trouble.ts';
+import { Carrier } from './carrier.ts';
+import type { Loop } from './loop.ts';
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+const REFUSAL_TEXT =
+  'This port speaks HTTP/2 without TLS from the first octet (gRPC); send it nothing else.\n';
+const REFUSAL = `HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: ${REFUSAL_TEXT.length}\r\nconnection: close\r\n\r\n${REFUSAL_TEXT}`;
+
+export class Acceptor {
+  readonly #server: Server;
+  readonly #loop: Loop;
+  readonly #sidecar: Sidecar;
+  readonly carriers = new Set<Carrier>();
+
+  constructor(sidecar: Sidecar, loop: Loop) {
+    this.#sidecar = sidecar;
+    this.#loop = loop;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Listens; resolves to HOST:PORT as it is. */
+  listen(text: string): Promise<string> {
+    const address = parseAddress(text, true) as Address;
+    return listenOn(this.#server, address, '--listen');
+  }
+
+  /** Takes no further connections. */
+  close(): void {
+    this.#server.close();
+  }
+
+  #accept(socket: Socket): void {
+    const loop = this.#loop;
+    loop.begin();
+    const session = this.#sidecar.acceptDownstream();
+    const carrier = new Carrier('server', session, socket, loop);
+    this.carriers.add(carrier);
+    session.attach(carrier);
+    loop.add(carrier);
+    let greeted = 0;
+    let reason = 'closed by the caller';
+    socket.on('data', (chunk: Buffer) => {
+      if (greeted < PREFACE.length) {
+        const part = chunk.subarray(0, PREFACE.length - greeted);
+        if (!part.equals(PREFACE.subarray(greeted, greeted + part.length)))
+          return this.#refuse(carrier, socket);
+        greeted += part.length;
+      }
+      carrier.nowNs = loop.begin();
+      carrier.receive(chunk);
+      loop.turn();
+    });
+    const lost = (): void => {
+      carrier.nowNs = loop.begin();
+      if (!carrier.closing) carrier.handleEof(reason);
+      // A connection that the machine closed itself reports nothing more.
+      session.onClose();
+      loop.turn();
+    };
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      reason = error.code ?? error.message;
+    });
+    socket.on('end', lost);
+    socket.on('close', () => {
+      lost();
+      this.carriers.delete(carrier);
+      loop.remove(carrier);
+    });
+    loop.turn();
+  }
+
+  #refuse(carrier: Carrier, socket: Socket): void {
+    socket.removeAllListeners('data');
+    socket.on('data', () => {});
+    socket.end(REFUSAL, () => setTimeout(() => socket.destroy(), 100).unref());
+    this.#loop.begin();
+    carrier.handleEof('not HTTP/2');
+  }
+}
+
+/** Binds a server; a port that cannot be had is the user's trouble, told with place and remedy. */
+export function listenOn(server: Server, address: Address, flag: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = formatAddress(address.host, address.port);
+      const taken = error.code === 'EADDRINUSE';
+      const what = taken
+        ? `${where} is in use`
+        : `cannot listen on ${where} (${error.code ?? error.message})`;
+      const remedy = taken ? 'choose another port, or 0 for a free one' : 'give an address of this machine';
+      reject(new SidecarError('MW_PORT', what, { place: flag, remedy }));
+    });
+    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, () => {
+      const bound = server.address();
+      const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+      resolve(formatAddress(address.host, port));
+    });
+  });
+}

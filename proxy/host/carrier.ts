@@ -1,0 +1,126 @@
+/**
+ * One socket and its connection. Octets in go to the connection at once; octets out leave in one write per loop turn.
+ * While the peer does not read, nothing is taken from the connection, so that back-pressure reaches whoever sends.
+ */
+import type { Socket } from 'node:net';
+import type { ConnectionRole } from '../wire/connection.ts';
+import { Connection } from '../wire/connection.ts';
+import type { HeaderBlock } from '../wire/headers.ts';
+import type { LinkEvents, LinkStream } from '../wire/link.ts';
+import type { Loop } from './loop.ts';
+
+/** Octets the system has not taken yet, above which this end neither writes nor reads on. */
+const UNWRITTEN_BYTES_MAX = 262_144;
+/** A peer that does not close after us is cut off then. */
+const LINGER_MS = 1_000;
+
+export class Carrier extends Connection {
+  /** It stands in the loop's list of connections to look at before the turn ends. */
+  dirty = false;
+  /** It stands in the list of those with only lazy output. */
+  lazy = false;
+  readonly #socket: Socket;
+  readonly #loop: Loop;
+  #blocked = false;
+  #ending = false;
+
+  constructor(role: ConnectionRole, events: LinkEvents, socket: Socket, loop: Loop) {
+    super(role, events);
+    this.#socket = socket;
+    this.#loop = loop;
+    socket.on('drain', () => {
+      this.#blocked = false;
+      socket.resume();
+      loop.mark(this);
+      loop.turn();
+    });
+  }
+
+  /** Octets came. `nowNs` of this connection and of the machine are set. */
+  receive(chunk: Uint8Array): void {
+    this.handleBytes(chunk);
+    this.#loop.mark(this);
+  }
+
+  /** Writes what is there. `everything`: acknowledgements too. */
+  flush(everything: boolean): void {
+    if (this.#blocked || this.#ending) return;
+    for (let writes = 0; writes < 64 && (everything ? this.hasOutput : this.hasUrgentOutput); writes++) {
+      const taken = this.takeOutput();
+      this.#socket.write(taken);
+      // Written synchronously: the buffer is free again. Else it belongs to the socket until it is gone.
+      if (this.#socket.writableLength === 0) this.recycle(taken);
+      else if (this.#socket.writableLength > UNWRITTEN_BYTES_MAX) {
+        this.#blocked = true;
+        this.#socket.pause();
+        return;
+      }
+    }
+    if (this.wantsClose && !this.hasOutput) this.finish();
+  }
+
+  /** All octets are with the system. */
+  get flushed(): boolean {
+    return !this.hasOutput && this.#socket.writableLength === 0;
+  }
+
+  /** Ends the socket politely, then for good. */
+  finish(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    const socket = this.#socket;
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  }
+
+  destroy(): void {
+    this.#ending = true;
+    this.#socket.destroy();
+  }
+
+  override openStream(
+    user: unknown,
+    request: HeaderBlock,
+    timeoutNs: number,
+    previousAttempts: number,
+    endStream: boolean,
+  ): LinkStream {
+    if (!this.dirty) this.#loop.mark(this);
+    return super.openStream(user, request, timeoutNs, previousAttempts, endStream);
+  }
+
+  override sendHeaders(stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.sendHeaders(stream, block, endStream);
+  }
+
+  override sendData(stream: LinkStream, bytes: Uint8Array, endStream: boolean): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.sendData(stream, bytes, endStream);
+  }
+
+  override sendTrailers(stream: LinkStream, block: HeaderBlock): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.sendTrailers(stream, block);
+  }
+
+  override resetStream(stream: LinkStream, code: number): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.resetStream(stream, code);
+  }
+
+  override consume(stream: LinkStream, byteCount: number): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.consume(stream, byteCount);
+  }
+
+  override goAway(code: number, final: boolean): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.goAway(code, final);
+  }
+
+  override close(): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.close();
+  }
+}

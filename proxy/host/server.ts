@@ -1,0 +1,171 @@
+/** A running sidecar on real sockets: what the process entries and in-process users start and stop. */
+import { Sidecar } from '../core/sidecar.ts';
+import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
+import type { EndpointFile } from '../discovery/endpoint-file.ts';
+import { staticEndpoints } from '../discovery/static.ts';
+import type { Address } from '../policy/address.ts';
+import { parseAddress } from '../policy/address.ts';
+import type { Endpoint } from '../policy/config.ts';
+import { Acceptor } from './acceptor.ts';
+import type { AdminServer } from './admin.ts';
+import { Dialler } from './dialler.ts';
+import { Loop } from './loop.ts';
+import type { SidecarOptions } from './options.ts';
+import { Trace } from './trace.ts';
+
+/** How long the start waits for endpoints to show whether they can be reached; afterwards they may still come. */
+const FIRST_CONTACT_MS = 250;
+
+export interface ServerLog {
+  /** One line about something that changed and that somebody should know. */
+  warn(message: string): void;
+}
+
+export class SidecarServer {
+  /** HOST:PORT where callers connect. */
+  listen = '';
+  /** HOST:PORT of the admin server, or null. */
+  admin: string | null = null;
+  readonly #options: SidecarOptions;
+  readonly #log: ServerLog;
+  readonly #loop = new Loop();
+  readonly #sidecar: Sidecar;
+  readonly #acceptor: Acceptor;
+  readonly #trace: Trace | null;
+  #admin: AdminServer | null = null;
+  #file: EndpointFile | null = null;
+  #stopping: Promise<boolean> | null = null;
+
+  private constructor(options: SidecarOptions, log: ServerLog) {
+    this.#options = options;
+    this.#log = log;
+    this.#trace = options.traceFd === null ? null : this.#openTrace(options.traceFd, options.traceEpochNs);
+    this.#sidecar = new Sidecar(options, new Dialler(this.#loop), this.#trace, Math.random);
+    this.#loop.drive(this.#sidecar);
+    this.#acceptor = new Acceptor(this.#sidecar, this.#loop);
+  }
+
+  /** Starts; rejects with a SidecarError for what the user can mend. Nothing is left running then. */
+  static async start(options: SidecarOptions, log: ServerLog = { warn: () => {} }): Promise<SidecarServer> {
+    const server = new SidecarServer(options, log);
+    try {
+      await server.#begin();
+    } catch (error) {
+      await server.#end();
+      throw error;
+    }
+    return server;
+  }
+
+  stats(): SidecarStats {
+    return this.#sidecar.stats();
+  }
+
+  clusters(): ClusterEndpoint[] {
+    return this.#sidecar.clusters();
+  }
+
+  /** GOAWAY, then waits for calls in flight, at most `drainMs`. Resolves to true when none was cut off. */
+  stop(): Promise<boolean> {
+    this.#stopping ??= this.#drain();
+    return this.#stopping;
+  }
+
+  async #begin(): Promise<void> {
+    const { options, loop } = { options: this.#options, loop: this.#loop };
+    loop.begin();
+    if (options.endpoints === null) this.#setEndpoints(staticEndpoints(options.upstream, '--upstream'));
+    else await this.#watch(options.endpoints);
+    const [listen] = await Promise.all([this.#acceptor.listen(options.listen), this.#listenAdmin()]);
+    this.listen = listen;
+    await this.#firstContact();
+  }
+
+  async #watch(path: string): Promise<void> {
+    const { EndpointFile } = await import('../discovery/endpoint-file.ts');
+    this.#file = new EndpointFile(path, {
+      onEndpoints: (endpoints) => this.#setEndpoints(endpoints),
+      onTrouble: (trouble) => {
+        if (trouble === null) this.#log.warn(`the endpoint file is good again (${path})`);
+        else this.#log.warn(`${trouble} The last good set stays.`);
+      },
+    });
+    // Ready comes first: a watcher takes long to load.
+    setImmediate(() => void this.#file?.watch());
+  }
+
+  #setEndpoints(endpoints: readonly Endpoint[]): void {
+    this.#loop.begin();
+    this.#sidecar.handleEndpoints(endpoints);
+    this.#loop.turn();
+  }
+
+  async #listenAdmin(): Promise<void> {
+    if (this.#options.admin === null) return;
+    const { AdminServer } = await import('./admin.ts');
+    this.#admin = new AdminServer({
+      notReady: () => this.#sidecar.notReadyReason,
+      stats: () => ({ ...this.stats(), traceLinesLost: this.#trace?.lost ?? 0 }),
+      clusters: () => ({
+        endpoints: this.clusters(),
+        source: this.#options.endpoints ?? 'static',
+        trouble: this.#file?.trouble ?? null,
+      }),
+    });
+    this.admin = await this.#admin.listen(parseAddress(this.#options.admin, true) as Address);
+  }
+
+  #firstContact(): Promise<void> {
+    if (this.#sidecar.settled || this.#sidecar.ready) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        clearInterval(look);
+        resolve();
+      };
+      const timer = setTimeout(done, FIRST_CONTACT_MS);
+      const look = setInterval(() => {
+        if (this.#sidecar.settled) done();
+      }, 2);
+    });
+  }
+
+  async #drain(): Promise<boolean> {
+    const loop = this.#loop;
+    this.#acceptor.close();
+    loop.begin();
+    this.#sidecar.drain();
+    loop.turn();
+    const { drainMs } = this.#options;
+    const whole = await new Promise<boolean>((resolve) => {
+      const limit = setTimeout(() => resolve(false), Math.max(0, drainMs - Math.min(100, drainMs / 10)));
+      loop.onTurn = () => {
+        if (!this.#sidecar.drained || ![...this.#acceptor.carriers].every((carrier) => carrier.flushed))
+          return;
+        clearTimeout(limit);
+        resolve(true);
+      };
+      loop.onTurn();
+    });
+    loop.onTurn = null;
+    await this.#end();
+    return whole;
+  }
+
+  async #end(): Promise<void> {
+    this.#acceptor.close();
+    this.#admin?.close();
+    for (const carrier of this.#loop.carriers) {
+      if (carrier.flushed) carrier.finish();
+      else carrier.destroy();
+    }
+    this.#loop.stop();
+    this.#trace?.end();
+    await this.#file?.close();
+  }
+
+  #openTrace(fd: number, epochNs: bigint): Trace {
+    const offsetNs = Number(process.hrtime.bigint() - epochNs) - this.#loop.now();
+    return new Trace(fd, offsetNs, () => this.#loop.now());
+  }
+}

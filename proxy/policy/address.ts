@@ -1,0 +1,19 @@
+/** HOST:PORT, as flags and files give it. */
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Null when it is none. IPv6 hosts stand in brackets. Port 0 only where `anyPort`: the system chooses one. */
+export function parseAddress(text: string, anyPort = false): Address | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return null;
+  const port = Number(match[3]);
+  if (port > 65_535 || (port === 0 && !anyPort)) return null;
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
