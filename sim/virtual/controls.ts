@@ -33,5 +33,5 @@ function setNetwork(instance: Instance, { fault, effect }: Extract<Control, { op
   const { muted, bytesPerSecond } = network;
   network.set(fault, effect);
   if (muted && !network.muted) instance.networkBack();
-  if (network.bytesPerSecond > bytesPerSecond) for (const link of [...instance.links]) link.reflow();
+  if (network.bytesPerSecond > bytesPerSecond) for (const link of instance.links) link.reflow();
 }

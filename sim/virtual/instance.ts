@@ -96,8 +96,8 @@ export class Instance {
       stream.holds--;
       this.#drop(stream);
     }
-    for (const link of [...this.links]) link.break('connection reset: the instance is gone');
-    for (const dial of [...this.silentDials]) if (!this.network.muted) dial.fail('connection reset');
+    for (const link of this.links) link.break('connection reset: the instance is gone');
+    for (const dial of this.silentDials) if (!this.network.muted) dial.fail('connection reset');
     if (!this.#startWanted) return;
     this.#startWanted = false;
     this.start();
@@ -130,7 +130,7 @@ export class Instance {
     if (!this.paused) return;
     this.paused = false;
     this.#note('resumed');
-    for (const dial of [...this.silentDials]) dial.tryAgain();
+    for (const dial of this.silentDials) dial.tryAgain();
     for (const stream of this.#frozen.splice(0)) {
       stream.holds--;
       if (stream.phase === Phase.toInstance) this.#take(stream);
@@ -149,16 +149,16 @@ export class Instance {
 
   /** Both ends of every connection are reset; the instance lives on. */
   resetConnections(reason = 'connection reset'): void {
-    for (const link of [...this.links]) link.break(reason);
+    for (const link of this.links) link.break(reason);
   }
 
   /** A network that swallowed traffic is well again: its connections are reset, pending ones fail. */
   networkBack(): void {
-    for (const link of [...this.links]) {
+    for (const link of this.links) {
       if (link.newsWithheld) link.deliverClose();
       else link.break('connection reset: the network came back');
     }
-    for (const dial of [...this.silentDials]) dial.fail('connection reset: the network came back');
+    for (const dial of this.silentDials) dial.fail('connection reset: the network came back');
   }
 
   /** The whole request leaves the sidecar. */

@@ -24,12 +24,13 @@ export class JournalObserver implements Observer {
   }
 
   /** Comes right after the machine opened the stream: the stream learns whose it is. */
-  attemptSent(nowNs: number, call: number, attempt: number, endpointId: string): void {
+  attemptSent(nowNs: number, call: number, attempt: number, _endpointId: string): void {
     const stream = this.#kernel.lastOpened as AttemptStream;
     stream.call = call;
     stream.attempt = attempt;
+    const instance = stream.link === null ? -1 : stream.link.instance.index;
     const first = attempt === 1 ? 1 : 0;
-    this.#write(Kind.attemptSent, nowNs, call, attempt, this.#instance(endpointId), -1, first);
+    this.#write(Kind.attemptSent, nowNs, call, attempt, instance, -1, first);
   }
 
   responseStarted(nowNs: number, call: number, attempt: number): void {

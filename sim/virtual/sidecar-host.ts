@@ -38,8 +38,11 @@ export class SidecarHost implements SidecarEnvironment {
   readonly #loads: readonly LoadSource[];
   readonly #instanceAt: ReadonlyMap<string, Instance>;
   readonly #dials = new Map<UpstreamPort, Dial>();
+  /** Filled while the machine works, emptied when it has returned; only the first `Count` of each mean anything. */
   readonly #retired: AttemptStream[] = [];
   readonly #endedCalls: ClientCall[] = [];
+  #retiredCount = 0;
+  #endedCount = 0;
   #wakeNs = Infinity;
 
   constructor(index: number, surroundings: Surroundings, make: SidecarFactory) {
@@ -78,16 +81,13 @@ export class SidecarHost implements SidecarEnvironment {
 
   /** After every entry: calls that ended are told of, records go back, the wake-up is armed. */
   leave(): void {
-    const ended = this.#endedCalls;
-    if (ended.length > 0) {
-      for (const call of ended) call.load.handleCallEnd(call);
-      ended.length = 0;
+    for (let at = 0; at < this.#endedCount; at++) {
+      const call = this.#endedCalls[at] as ClientCall;
+      call.load.handleCallEnd(call);
     }
-    const retired = this.#retired;
-    if (retired.length > 0) {
-      for (const stream of retired) this.#pool.giveIfDone(stream);
-      retired.length = 0;
-    }
+    this.#endedCount = 0;
+    for (let at = 0; at < this.#retiredCount; at++) this.#pool.giveIfDone(this.#retired[at] as AttemptStream);
+    this.#retiredCount = 0;
     const { nextTimeoutNs } = this.machine;
     if (nextTimeoutNs < this.#wakeNs) {
       const { nowNs } = this.kernel;
@@ -118,11 +118,11 @@ export class SidecarHost implements SidecarEnvironment {
 
   /** A stream that the machine is done with: it goes back when the machine has returned. */
   retire(stream: AttemptStream): void {
-    this.#retired.push(stream);
+    this.#retired[this.#retiredCount++] = stream;
   }
 
   /** A call that has its answer: its client hears of it when the machine has returned. */
   callEnded(call: ClientCall): void {
-    this.#endedCalls.push(call);
+    this.#endedCalls[this.#endedCount++] = call;
   }
 }

@@ -26,7 +26,7 @@ test('forks depend on their label only, not on order or on draws', () => {
 
 test('draws spread evenly', () => {
   const random = new Random(3);
-  const counts = new Array<number>(10).fill(0);
+  const counts = Array.from({ length: 10 }, () => 0);
   for (let count = 0; count < 100_000; count++) counts[random.below(10)]!++;
   for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(500);
 });
