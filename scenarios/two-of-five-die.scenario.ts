@@ -3,10 +3,10 @@ import { check, load, scenario } from 'meshwright';
 export default scenario('two of five instances die, nobody notices', {
   shows: 'Two of five processes are killed under load: retries and health checks keep every caller served.',
   mesh: {
-    services: { greeter: { instances: 5, latency: load.lognormal({ medianMs: 3, p99Ms: 12 }) } },
-    sidecar: { health: { intervalMs: 200, timeoutMs: 500 }, retry: { attempts: 3, budget: 0.2 } },
+    services: { greeter: { instances: 5, latency: load.lognormal({ medianMs: 60, p99Ms: 150 }) } },
+    sidecar: { health: { intervalMs: 200, timeoutMs: 500 }, retry: { attempts: 3, budget: 0.8 } },
   },
-  load: load.open({ ratePerSecond: 150, arrivals: 'poisson', forMs: 5_000 }),
+  load: load.open({ ratePerSecond: 200, arrivals: 'poisson', forMs: 5_000 }),
   faults: (at) => [
     at('1s').kill('greeter/1'),
     at('1.3s').kill('greeter/3'),
