@@ -45,5 +45,5 @@ function warn(message: string): void {
 
 /** One line, without control characters that a terminal would obey. */
 function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return text.replace(/\p{Cc}+/gu, ' ');
 }
