@@ -62,7 +62,6 @@ export class Connection implements Link {
   /** Octets from the peer. Never throws for what they are; a connection error leaves a GOAWAY in the output. */
   handleBytes(chunk: Uint8Array): void {
     this.#reader.read(chunk);
-    settle(this.#core);
   }
 
   /** The peer's side of the socket ended, or it failed: `onReset` (CONNECTION_LOST) for each open stream, then `onClose`. */

@@ -197,7 +197,7 @@ export function initialRecvWindow(core: Core): number {
   return core.settingsAcked || window > DEFAULT_WINDOW_BYTES ? window : DEFAULT_WINDOW_BYTES;
 }
 
-/** What a stream's end may bring about. Done at the end of a read and before the output is taken, never inside a command. */
+/** What a stream's end may bring about. Done after each frame and before the output is taken, never inside a command. */
 export function settle(core: Core): void {
   if (!core.dues || core.closed) return;
   core.dues = false;

@@ -1,6 +1,6 @@
 /** Cuts the peer's octets into frames. Whole frames are handled where they lie; only a cut one is copied. */
 import { writeSettings } from './control.ts';
-import { type Core, failConnection } from './core.ts';
+import { type Core, failConnection, settle } from './core.ts';
 import { CLIENT_PREFACE, DEFAULT_FRAME_BYTES, ErrorCode, FRAME_HEADER_BYTES, FrameType } from './protocol.ts';
 import { handleFrame } from './receive.ts';
 
@@ -55,7 +55,7 @@ export class FrameReader {
     while (this.#prefaceLeft > 0 && at < source.length) {
       const place = CLIENT_PREFACE.length - this.#prefaceLeft;
       if (source[at] !== CLIENT_PREFACE[place]) {
-        refusePreface(core, source);
+        refusePreface(core, source[at] as number, place);
         return source.length;
       }
       at += 1;
@@ -134,6 +134,8 @@ export class FrameReader {
       at + FRAME_HEADER_BYTES,
       end,
     );
+    // Per frame, not per read: what the machine sees must not depend on how the octets were cut.
+    settle(this.#core);
   }
 }
 
@@ -151,9 +153,10 @@ function streamId(source: Buffer, at: number): number {
   );
 }
 
-function refusePreface(core: Core, source: Buffer): void {
-  // A client that speaks HTTP/1 understands one line of it; everyone else gets a GOAWAY.
-  if (/^[A-Z]{3,10} (\/|\*|https?:)/.test(source.toString('latin1', 0, 32))) {
+/** A client that speaks HTTP/1 understands one line of it, told by the first letters of its methods; others get a GOAWAY. */
+function refusePreface(core: Core, octet: number, place: number): void {
+  const letters = ['CDGHOT', 'AOU'][place] ?? '';
+  if (letters.includes(String.fromCharCode(octet))) {
     const line = Buffer.from(
       'HTTP/1.1 505 HTTP/2 with prior knowledge only\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
     );

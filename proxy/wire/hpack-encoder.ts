@@ -21,6 +21,8 @@ export class HpackEncoder {
   readonly #names = new Map<string, NameRecord>();
   readonly #blocks = new Map<HeaderBlock, EncodedBlock>();
   #blockBytes = 0;
+  /** The block in hand changed what later blocks look like. */
+  #changed = false;
   #lastBlock: HeaderBlock | null = null;
   #lastEncoded: EncodedBlock | null = null;
 
@@ -47,15 +49,15 @@ export class HpackEncoder {
       return;
     }
     const start = output.length;
-    const version = this.table.version;
-    // A block that comes again is worth the Huffman code: its octets are made once.
-    const again = block.memo !== null;
+    this.#changed = false;
     for (const field of block.fields) {
-      if (!perCall || !CALL_FIELDS.has(field.name)) this.#field(field, again, output);
+      if (!perCall || !CALL_FIELDS.has(field.name)) this.#field(field, output);
     }
-    if (!again) block.memo = SEEN;
-    else if (version === this.table.version)
+    // Only what would come out the same for ever is kept, so that remembering never shows in the octets.
+    if (!this.#changed && block.memo === SEEN) {
       this.#keep(block, perCall, output.buffer.subarray(start, output.length));
+    }
+    block.memo = SEEN;
   }
 
   /** Appends one literal that is never worth indexing. `nameIndex` 0 and the name, or a static index. */
@@ -77,46 +79,44 @@ export class HpackEncoder {
     this.#lastEncoded = encoded;
   }
 
-  #field(field: HeaderField, again: boolean, output: Output): void {
-    output.reserve(field.name.length + field.value.length + 16);
-    const nameRecord = this.#nameRecord(field.name);
+  #field(field: HeaderField, output: Output): void {
+    const size = field.name.length + field.value.length;
+    output.reserve(size + 16);
+    const name = this.#nameRecord(field.name);
     if (field.neverIndexed) {
-      this.#literal(0x10, 0x0f, this.#nameIndex(nameRecord), field.name, field.value, again, output);
+      this.#literal(0x10, 0x0f, this.#nameIndex(name), field.name, field.value, false, output);
       return;
     }
-    const known = this.#known(field, nameRecord);
+    const known = (size + 32) * 2 > this.table.maxSize ? null : this.#known(field, name);
     const index = known === null ? 0 : this.#indexOf(known);
     if (index > 0) {
       this.#integer(0x80, 0x7f, index, output);
-    } else if (known !== null && this.#worthIndexing(known, field)) {
-      this.#literal(0x40, 0x3f, this.#nameIndex(nameRecord), field.name, field.value, true, output);
-      if (this.table.insert(asWireField(field))) {
-        known.serial = this.table.inserted;
-        nameRecord.serial = this.table.inserted;
-      }
+    } else if (known !== null && this.#worthIndexing(known, size + 32)) {
+      this.#literal(0x40, 0x3f, this.#nameIndex(name), field.name, field.value, true, output);
+      this.table.insert(asWireField(field));
+      known.serial = this.table.inserted;
+      known.seen = 0;
+      name.serial = this.table.inserted;
     } else {
-      this.#literal(0x00, 0x0f, this.#nameIndex(nameRecord), field.name, field.value, again, output);
+      this.#literal(0x00, 0x0f, this.#nameIndex(name), field.name, field.value, false, output);
     }
   }
 
   /** What is known of this name and value; null: nothing, and the name's values vary too much to begin. */
-  #known(field: HeaderField, nameRecord: NameRecord): Known | null {
+  #known(field: HeaderField, name: NameRecord): Known | null {
     const identical = this.#byField.get(field);
-    if (identical !== undefined) {
-      identical.seen += 1;
-      return identical;
-    }
-    if (nameRecord.novelties > NOVELTIES_MAX && (++nameRecord.skipped & 15) !== 0) return null;
+    if (identical !== undefined) return identical;
+    if (name.novelties > NOVELTIES_MAX) return null;
+    this.#changed = true;
     const text = `${field.name}\0${field.value}`;
     let known = this.#byText.get(text);
     if (known === undefined) {
       if (this.#byText.size >= KNOWN_MAX) this.#forget();
-      known = { serial: 0, staticIndex: STATIC_INDEX.get(text) ?? 0, seen: 1 };
+      known = { serial: 0, staticIndex: STATIC_INDEX.get(text) ?? 0, seen: 0 };
       this.#byText.set(text, known);
-      nameRecord.novelties += 1;
+      name.novelties += 1;
     } else {
-      known.seen += 1;
-      nameRecord.novelties = nameRecord.novelties > 8 ? nameRecord.novelties - 8 : 0;
+      name.novelties = name.novelties > 8 ? name.novelties - 8 : 0;
       if (this.#byField.size >= KNOWN_MAX) this.#byField.clear();
       this.#byField.set(field, known);
     }
@@ -124,9 +124,9 @@ export class HpackEncoder {
   }
 
   /** Indexed from the second sight on; a field that would push another out must be seen more often. */
-  #worthIndexing(known: Known, field: HeaderField): boolean {
-    const size = field.name.length + field.value.length + 32;
-    if (size * 2 > this.table.maxSize) return false;
+  #worthIndexing(known: Known, size: number): boolean {
+    this.#changed = true;
+    known.seen += 1;
     return known.seen >= (this.table.size + size > this.table.maxSize ? 8 : 2);
   }
 
@@ -146,7 +146,8 @@ export class HpackEncoder {
     let record = this.#names.get(name);
     if (record === undefined) {
       if (this.#names.size >= KNOWN_MAX) this.#names.clear();
-      record = { staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0, skipped: 0 };
+      this.#changed = true;
+      record = { staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0 };
       this.#names.set(name, record);
     }
     return record;
@@ -245,7 +246,6 @@ interface NameRecord {
   serial: number;
   /** New values less repeated ones: high for names like request ids. */
   novelties: number;
-  skipped: number;
 }
 
 interface EncodedBlock {
