@@ -170,12 +170,14 @@ interface CallTarget {
 /** Sidecars in turn; of every 1/share calls one goes directly to an instance, also in turn. */
 function chooseTarget(directShare: number): CallTarget {
   owedDirect += sidecars.length === 0 ? 1 : directShare;
-  if (owedDirect >= 1 && (directs.length > 0 || sidecars.length === 0)) {
+  // Sums of tenths end a little below one.
+  const due = owedDirect >= 1 - 1e-9;
+  if (due && (directs.length > 0 || sidecars.length === 0)) {
     owedDirect -= 1;
     const direct = directs[directed++ % Math.max(1, directs.length)];
     return { instance: direct?.instance ?? -1, sidecar: -1, address: direct?.address ?? null };
   }
-  if (owedDirect >= 1) owedDirect -= 1;
+  if (due) owedDirect -= 1;
   const sidecar = proxied++ % sidecars.length;
   return { instance: -1, sidecar, address: sidecars[sidecar] as string };
 }
