@@ -23,7 +23,7 @@ function drawChart(title, series, bucketMs, scale, top, format) {
   let peak = 0;
   for (const { values } of series)
     for (const value of values) peak = Math.max(peak, Number.isFinite(value) ? value : 0);
-  const ticks = niceTicks(peak, 3);
+  const ticks = niceTicks(peak, 4);
   const ceiling = Math.max(peak, ticks[ticks.length - 1] ?? 0) || 1;
   for (const tick of ticks) {
     const y = px(base - (tick / ceiling) * CHART_HEIGHT);

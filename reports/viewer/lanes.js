@@ -6,6 +6,8 @@
 
 const STATES = ['starting', 'ready', 'draining', 'paused', 'dead'];
 const FAULT_ROW = 18;
+/** A character of a fault's label is about so wide. */
+const LABEL_PX = 6.8;
 
 /** Lane heights by how many there are: many instances get slim lanes without a histogram. */
 /** @param {number} laneCount */
@@ -106,7 +108,8 @@ function drawFaultRows(timeline, scale, top) {
     const x = scale.x(fault.fromMs);
     const end = scale.x(fault.toMs ?? scale.endMs);
     const label = `${fault.kind} ${fault.target}`;
-    const need = Math.max(end, x + 12 + label.length * 6.4);
+    const text = fault.observed ? label : `${label} (no effect seen)`;
+    const need = Math.max(end, x + 12 + text.length * LABEL_PX);
     let row = rows.findIndex((free) => free <= x);
     if (row < 0) row = rows.length;
     rows[row] = need + 4;
@@ -116,14 +119,14 @@ function drawFaultRows(timeline, scale, top) {
     const open = fault.toMs === null ? 'until the end' : `until ${formatMoment(fault.toMs)}`;
     const seen = fault.observed ? '' : '; no effect was observed';
     rect.append(svg('title', { text: `${label} from ${formatMoment(fault.fromMs)} ${open}${seen}` }));
-    const flip = x + label.length * 6.4 > scale.width;
+    const flip = x + 8 + text.length * LABEL_PX > scale.width - PLOT_RIGHT;
     group.append(
       rect,
       svg('text', {
         x: px(flip ? x - 5 : x + 5),
         y: y + 13,
         'text-anchor': flip ? 'end' : 'start',
-        text: fault.observed ? label : `${label} (no effect seen)`,
+        text,
       }),
     );
   }

@@ -45,6 +45,7 @@ function startPage(run) {
     drawList();
   });
   fill(app, {}, [
+    patterns(),
     pageHead(run),
     errorList(run),
     el('div', { class: 'body' }, el('aside', {}, search, filters, list), detail),

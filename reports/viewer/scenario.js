@@ -13,7 +13,7 @@ function scenarioView(record) {
   const cards = el(
     'div',
     { class: 'cards' },
-    ...record.verdicts.map((verdict) => verdictCard(verdict, jump)),
+    ...worstFirst(record.verdicts).map((verdict) => verdictCard(verdict, jump)),
   );
   return el(
     'article',
@@ -31,6 +31,13 @@ function scenarioView(record) {
       el('div', { class: 'stack' }, latencyPanel(record), statusPanel(record)),
     ),
   );
+}
+
+/** @param {readonly Verdict[]} verdicts */
+function worstFirst(verdicts) {
+  const rank = (/** @type {Verdict} */ verdict) =>
+    ['violated', 'inconclusive', 'not exercised', 'holds'].indexOf(verdict.outcome);
+  return [...verdicts].sort((a, b) => rank(a) - rank(b));
 }
 
 /** @param {ScenarioRecord} record */

@@ -104,7 +104,6 @@ function drawTimeline(record, width, canvas) {
         role: 'img',
         'aria-label': 'Timeline',
       },
-      patterns(),
       drawFaultBands(timeline, scale, lanesTop, lanes.height, bottom),
       drawTimeGrid(scale, lanesTop, bottom),
       faults.node,
@@ -118,7 +117,7 @@ function drawTimeline(record, width, canvas) {
   return { scale, bottom, lanesTop, height: lanes.height, cursor };
 }
 
-/** Hatches, so that states are told apart without colour. */
+/** Hatches, so that states are told apart without colour; once per page. */
 function patterns() {
   const hatch = svg(
     'pattern',
@@ -132,7 +131,11 @@ function patterns() {
     svg('rect', { class: 'dots-ground', width: 4, height: 4 }),
     svg('circle', { class: 'dots-dot', cx: 2, cy: 2, r: 1 }),
   );
-  return svg('defs', {}, hatch, dots);
+  return svg(
+    'svg',
+    { width: 0, height: 0, class: 'offscreen', 'aria-hidden': 'true' },
+    svg('defs', {}, hatch, dots),
+  );
 }
 
 function legend() {
@@ -143,7 +146,6 @@ function legend() {
       svg(
         'svg',
         { width: 18, height: 9, 'aria-hidden': 'true' },
-        patterns(),
         svg('rect', { class: name, width: 18, height: 9, rx: 1.5 }),
       ),
       text,
