@@ -182,7 +182,10 @@ function hold(core: Core, stream: Stream): void {
 
 /** A peer that opens its window octet by octet would have us make a frame of each (CVE-2019-9511). */
 function isDribble(core: Core, stream: Stream, size: number): boolean {
-  if (size >= core.limits.dribbleBytes || size === stream.queuedBytes) return false;
+  if (size === stream.queuedBytes) return false;
+  // An honest peer with a small window opens half of it at a time.
+  const half = Math.max(DRIBBLE_BYTES_MIN, core.peerInitialWindow >>> 1);
+  if (size >= Math.min(core.limits.dribbleBytes, half)) return false;
   return !core.dribbles.take(core.nowNs);
 }
 
@@ -225,4 +228,5 @@ function finishQueue(core: Core, stream: Stream): void {
   core.events.onDrained(stream);
 }
 
+const DRIBBLE_BYTES_MIN = 256;
 const HOLD_NS = 100_000_000;
