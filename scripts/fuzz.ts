@@ -8,6 +8,6 @@ if (!Number.isFinite(seconds) || seconds <= 0) {
   console.error('fuzz: --seconds needs a positive number, for example --seconds 60');
   process.exit(2);
 }
-process.env.MESHWRIGHT_FUZZ_SECONDS = String(seconds);
+process.env['MESHWRIGHT_FUZZ_SECONDS'] = String(seconds);
 const vitest = await startVitest('test', ['test/fuzz/wire.test.ts'], { watch: false });
 await vitest.close();
