@@ -222,7 +222,7 @@ export class Connection implements Link {
   resetStream(stream: LinkStream, code: number): void {
     const own = stream as Stream;
     if (own.state === StreamState.CLOSED) return;
-    closeStream(this.#core, own, Ended.BY_OUR_RESET);
+    closeStream(this.#core, own, Ended.BY_OUR_WISH);
     writeReset(this.#core, own.id, code);
   }
 

@@ -11,8 +11,11 @@ import { Expect, STREAM_TRANSITIONS, type Stream, StreamEvent, StreamState, Stre
 
 export type ConnectionRole = 'client' | 'server';
 
-/** How a stream that has no record any more was ended; decides what a late frame on it means. */
-export const Ended = { UNKNOWN: 0, NORMALLY: 1, BY_PEER_RESET: 2, BY_OUR_RESET: 3 } as const;
+/**
+ * How a stream that has no record any more was ended; decides what a late frame on it means. BY_OUR_RESET: the peer
+ * provoked it; BY_OUR_WISH: the machine wanted no more of it, and an honest peer's frames may be under way.
+ */
+export const Ended = { UNKNOWN: 0, NORMALLY: 1, BY_PEER_RESET: 2, BY_OUR_RESET: 3, BY_OUR_WISH: 4 } as const;
 
 export class Core {
   readonly role: ConnectionRole;
@@ -97,6 +100,8 @@ export class Core {
   /** How the last streams ended, direct-mapped by id; made when the first one ends. */
   endedIds: Int32Array | null = null;
   endedHow: Uint8Array | null = null;
+  /** Late frames on each of them that were let pass. */
+  endedLate: Uint8Array | null = null;
 
   constructor(role: ConnectionRole, events: LinkEvents, limits: Partial<WireLimits>) {
     const all = { ...DEFAULT_WIRE_LIMITS, ...limits };
@@ -316,9 +321,24 @@ const ENDED_KEPT = 128;
 export function rememberEnded(core: Core, id: number, how: number): void {
   core.endedIds ??= new Int32Array(ENDED_KEPT);
   core.endedHow ??= new Uint8Array(ENDED_KEPT);
+  core.endedLate ??= new Uint8Array(ENDED_KEPT);
   const slot = (id >>> 1) & (ENDED_KEPT - 1);
   core.endedIds[slot] = id;
   core.endedHow[slot] = how;
+  core.endedLate[slot] = 0;
+}
+
+const LATE_FRAMES_FREE = 8;
+
+/** A frame on a stream that the machine reset: the first ones, until the peer's END_STREAM, are no oddity. */
+export function isExpectedLate(core: Core, id: number, endStream: boolean): boolean {
+  if (howEnded(core, id) !== Ended.BY_OUR_WISH) return false;
+  const late = core.endedLate as Uint8Array;
+  const slot = (id >>> 1) & (ENDED_KEPT - 1);
+  if (late[slot] === LATE_FRAMES_FREE) return false;
+  late[slot] = (late[slot] as number) + 1;
+  if (endStream) (core.endedHow as Uint8Array)[slot] = Ended.NORMALLY;
+  return true;
 }
 
 /** How a stream without a record ended. */

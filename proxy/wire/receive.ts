@@ -13,6 +13,7 @@ import {
   failStream,
   glitch,
   howEnded,
+  isExpectedLate,
   initialRecvWindow,
   refuse,
   rememberEnded,
@@ -86,7 +87,7 @@ function handleData(
   if (core.recvWindow < 0)
     return failConnection(core, ErrorCode.FLOW_CONTROL_ERROR, 'connection window exceeded');
   const stream = core.streams.get(id);
-  if (stream === null) return handleLateData(core, id, flow);
+  if (stream === null) return handleLateData(core, id, flow, (flags & Flag.END_STREAM) !== 0);
   stream.recvWindow -= flow;
   const endStream = (flags & Flag.END_STREAM) !== 0;
   const code = dataFault(core, stream, end - start, endStream);
@@ -142,9 +143,10 @@ function chargeData(core: Core, stream: Stream, length: number, flow: number, en
 }
 
 /** DATA for a stream that has no record: its credit goes back at once. */
-function handleLateData(core: Core, id: number, flow: number): void {
+function handleLateData(core: Core, id: number, flow: number, endStream: boolean): void {
   creditConnection(core, flow);
   if (isIdle(core, id)) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'DATA on an idle stream');
+  if (isExpectedLate(core, id, endStream)) return;
   if (isIgnored(core, id)) {
     glitch(core, 'DATA on a stream that was reset');
     return;
@@ -160,9 +162,9 @@ export function isIdle(core: Core, id: number): boolean {
 
 /** Late frames that the peer sent before it could know of our reset or GOAWAY. */
 function isIgnored(core: Core, id: number): boolean {
-  return (
-    howEnded(core, id) === Ended.BY_OUR_RESET || (core.isServer && core.goAwayFinal && id > core.goAwaySentId)
-  );
+  const how = howEnded(core, id);
+  if (how === Ended.BY_OUR_RESET || how === Ended.BY_OUR_WISH) return true;
+  return core.isServer && core.goAwayFinal && id > core.goAwaySentId;
 }
 
 /** HEADERS (RFC 9113 §6.2): the block at once, or its beginning. */
@@ -243,7 +245,7 @@ function handleBlock(
   }
   if (stream === null) {
     if (core.isServer && id > core.lastPeerId) return handleRequest(core, id, decoded, endStream);
-    return handleLateHeaders(core, id);
+    return handleLateHeaders(core, id, endStream);
   }
   if (!stream.remoteOpen || stream.expect === Expect.NOTHING)
     return failStream(core, stream, ErrorCode.STREAM_CLOSED);
@@ -333,9 +335,10 @@ function handleTrailers(core: Core, stream: Stream, decoded: DecodedBlock | null
   core.events.onTrailers(stream, decoded.block);
 }
 
-function handleLateHeaders(core: Core, id: number): void {
+function handleLateHeaders(core: Core, id: number, endStream: boolean): void {
   if ((id & 1) === 0) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'HEADERS on an even stream id');
   const how = howEnded(core, id);
+  if (isExpectedLate(core, id, endStream)) return;
   if (isIgnored(core, id)) glitch(core, 'HEADERS on a stream that was reset');
   else if (how === Ended.UNKNOWN && core.isServer) {
     failConnection(core, ErrorCode.PROTOCOL_ERROR, 'stream id lower than one before');
