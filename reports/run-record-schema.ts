@@ -84,6 +84,9 @@ export const scenarioRecordSchema = z.strictObject({
   journalHash: z.string(),
   journalEvents: count,
   journalFile: z.string().nullable().describe('Relative to the run folder'),
+  journalCut: z
+    .exactOptional(z.strictObject({ bytesMax: count, events: count }))
+    .describe("Set when the journal outgrew its file's cap: the file holds the first events"),
   outcome: outcomeOrEnd,
   verdicts: z.array(verdict).readonly(),
   replay: z.string().describe('The command that runs this one again'),

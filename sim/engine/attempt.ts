@@ -1,5 +1,6 @@
 /** One attempt at a scenario in a world that is already chosen: start, load, faults, settle, stop, judge. */
 import { Kind } from '../journal/events.ts';
+import type { JournalFile } from '../journal/file.ts';
 import { Journal } from '../journal/journal.ts';
 import type { CheckContext, Outcome, Verdict } from '../spec/check.ts';
 import type { RunStats, ScenarioRecord } from '../spec/run-record.ts';
@@ -28,8 +29,11 @@ export interface Progress {
   failed: number;
 }
 
-type Options = RunOptions & { factory: WorldFactory };
-type Result = Omit<ScenarioRecord, 'name' | 'shows' | 'file' | 'world' | 'seed' | 'replay' | 'wallMs'>;
+type Options = RunOptions & { factory: WorldFactory; journalFile: JournalFile | null };
+type Result = Omit<
+  ScenarioRecord,
+  'name' | 'shows' | 'file' | 'world' | 'seed' | 'replay' | 'wallMs' | 'journalFile'
+>;
 
 const PHASE = { loadBegins: 0, loadEnds: 1, runEnds: 2 } as const;
 const SLICE_NS = { virtual: 1e9, real: 250e6 } as const;
@@ -37,7 +41,7 @@ const NEVER = new AbortController().signal;
 
 /** Throws what the world or the scenario throws, after having stopped the world. */
 export async function attempt(scenario: Scenario, plan: Plan, options: Options): Promise<Result> {
-  const { world: kind, seed, signal = NEVER, folder = null } = options;
+  const { world: kind, seed, signal = NEVER, folder = null, journalFile } = options;
   const journal = new Journal({ retain: options.retain === true });
   const faults: PlannedFault[] = [...plan.faults];
   const names = plan.mesh.instanceNames;
@@ -47,14 +51,17 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   const context = contextOf(kind, plan, faults);
   const checks = scenario.spec.checks.map((spec) => ({ spec, run: spec.start(context) }));
   journal.onChunk(new Judge([...checks.map(({ run }) => run), stats, timeline, sightings]).consume);
+  if (journalFile !== null) journal.onChunk(journalFile.consume);
   const world = await options.factory({ mesh: plan.mesh, seed, journal, signal, folder: folder ?? '' });
   try {
     await conduct({ scenario, plan, options, signal, world, faults, stats });
   } finally {
     await world.stop();
+    journal.finish();
   }
   const simulatedMs = world.nowNs / 1e6;
   const journalHash = journal.finish();
+  journalFile?.finish(journalHash);
   options.onJournal?.(journal);
   const verdicts = checks.map(({ run }) => run.finish());
   const doubt = unobserved(faults, sightings);
@@ -62,7 +69,6 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   return {
     journalHash,
     journalEvents: journal.length,
-    journalFile: null,
     outcome: worst(verdicts, scenario, kind),
     verdicts,
     error: null,
@@ -92,15 +98,20 @@ async function conduct(stage: Stage): Promise<void> {
     signal,
     sliceNs: SLICE_NS[options.world],
     concurrent: options.world === 'real',
-    onSlice: () =>
+    onSlice: () => {
+      // A journal that cannot be written ends the run: nothing it finds could be shown.
+      const trouble = options.journalFile?.trouble ?? null;
+      if (trouble !== null) throw trouble;
+      const { calls, failed } = world.live ?? stats;
       options.onProgress?.({
         scenario: scenario.name,
         world: options.world,
         nowMs: conductor.elapsedNs / 1e6,
         totalMs: endNs === 0 ? null : endNs / 1e6,
-        calls: stats.calls,
-        failed: stats.failed,
-      }),
+        calls,
+        failed,
+      });
+    },
   });
   const startLoad = (load: FullLoad): void => {
     endNs = conductor.elapsedNs + toNs(load.forMs);

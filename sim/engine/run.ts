@@ -5,6 +5,7 @@ import { scenarioError, show } from '../faults/params.ts';
 import type { Scenario } from '../spec/scenario.ts';
 import type { ScenarioRecord } from '../spec/run-record.ts';
 import { attempt, type Progress } from './attempt.ts';
+import { type JournalOutput, openJournal } from './journal-output.ts';
 import { planScenario } from './plan.ts';
 import { createWorld, type WorldFactory, type WorldName } from './worlds.ts';
 
@@ -40,18 +41,24 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 }
 
 async function once(scenario: Scenario, options: RunOptions, file: string | null): Promise<ScenarioRecord> {
-  const { world, seed } = options;
+  const { world, seed, folder = null } = options;
   const base = blank(scenario, world, seed, file);
+  let output: JournalOutput | null = null;
   try {
     if (!Number.isInteger(seed) || seed < 0 || seed > 4_294_967_295) {
       throw scenarioError(`the seed is ${show(seed)}`, base.name, 'give a whole number from 0 to 4294967295');
     }
     const plan = planScenario(scenario);
     const factory = options.createWorld ?? ((inner) => createWorld(world, inner));
-    const result = await attempt(scenario, plan, { ...options, factory });
-    return { ...base, ...result };
+    if (folder !== null) {
+      output = openJournal(folder, { scenario: scenario.name, source: base.file, world, seed, plan });
+    }
+    const result = await attempt(scenario, plan, { ...options, factory, journalFile: output?.file ?? null });
+    return { ...base, ...result, ...output?.inRecord() };
   } catch (error) {
-    return { ...base, ...failure(error, scenario) };
+    // What was recorded until then stays readable; without a footer it says that it is cut short.
+    output?.file.close();
+    return { ...base, ...failure(error, scenario), ...output?.inRecord() };
   }
 }
 

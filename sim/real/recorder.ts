@@ -1,6 +1,6 @@
 /** All events of a run, from all processes, until they are merged by time into the journal. */
 import { MeshwrightError } from '../base/errors.ts';
-import type { Kind } from '../journal/events.ts';
+import { Kind } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
 import { EVENT_FIELDS, EventBuffer } from './process/event-buffer.ts';
 
@@ -13,6 +13,8 @@ export class Recorder {
   readonly #eventsMax: number;
   #events = 0;
   #overflow = false;
+  /** Calls begun, and calls that ended with a failure, as far as workers have told. */
+  readonly live = { calls: 0, failed: 0 };
 
   constructor(eventsMax = EVENTS_MAX) {
     this.#eventsMax = eventsMax;
@@ -45,6 +47,10 @@ export class Recorder {
   batch(fields: Float64Array): void {
     this.#own.flush();
     this.#keep(fields);
+    for (let at = 0; at < fields.length; at += EVENT_FIELDS) {
+      if (fields[at] === Kind.callStart) this.live.calls += 1;
+      else if (fields[at] === Kind.callEnd && fields[at + 5] !== 0) this.live.failed += 1;
+    }
   }
 
   /** Writes everything in order of time; what has the same time keeps the order of arrival. */

@@ -101,6 +101,10 @@ class RealWorld implements World {
     return this.#stoppedAtNs >= 0 ? this.#stoppedAtNs : this.#clock();
   }
 
+  get live(): { readonly calls: number; readonly failed: number } {
+    return this.#recorder.live;
+  }
+
   async start(): Promise<void> {
     try {
       await this.#guard(this.#bringUp());

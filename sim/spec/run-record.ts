@@ -26,6 +26,8 @@ export interface ScenarioRecord {
   journalEvents: number;
   /** Where the journal was written, relative to the run folder; null if it was not. */
   journalFile: string | null;
+  /** Set when the journal outgrew its file's cap: the file holds the first `events`; verdicts and hash are over all. */
+  journalCut?: { bytesMax: number; events: number };
   outcome: Outcome | 'interrupted' | 'error';
   verdicts: readonly Verdict[];
   /** The command that runs this one again. */

@@ -32,6 +32,8 @@ export interface WorldOptions {
 export interface World {
   /** Time since the run began, ns. */
   readonly nowNs: number;
+  /** For progress only: calls so far, in a world whose events reach the journal at its stop. */
+  readonly live?: { readonly calls: number; readonly failed: number };
   /** Brings the mesh up; resolves when every initial instance is ready and each sidecar sees them as pickable. */
   start(): Promise<void>;
   /** Load begins now; it ends by itself after `forMs`. */
