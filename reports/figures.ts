@@ -1,5 +1,5 @@
 /** Numbers as people read them; every report formats through these, so that none disagrees with another. */
-import type { InstanceStats } from '../sim/spec/run-record.ts';
+import type { InstanceStats, RunStats } from '../sim/spec/run-record.ts';
 
 /** 12,345 */
 export function formatCount(value: number): string {
@@ -37,9 +37,10 @@ export function shareRows(instances: readonly InstanceStats[]): readonly ShareRo
   }));
 }
 
-/** Attempts per call: 1 means that nothing was sent twice. */
-export function amplification(attempts: number, calls: number): string {
-  return calls > 0 ? (attempts / calls).toFixed(3) : '–';
+/** Attempts per call through the sidecar: 1 means that nothing was sent twice. Direct calls have no attempts. */
+export function amplification({ attempts, calls, directLatency }: RunStats): string {
+  const proxied = calls - (directLatency?.count ?? 0);
+  return proxied > 0 ? (attempts / proxied).toFixed(3) : '–';
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

@@ -32,7 +32,7 @@ function row(scenario: ScenarioRecord): string {
     formatCount(stats.calls),
     formatCount(stats.calls - stats.ok),
     formatMs(stats.latency.p99Ms),
-    amplification(stats.attempts, stats.calls),
+    amplification(stats),
   ];
   return `| ${cells.join(' | ')} |`;
 }

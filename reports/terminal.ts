@@ -89,7 +89,7 @@ function statsLines(stats: RunStats, colors: Colors): string[] {
   if (directLatency !== null) lines.push(`  ${label('direct', colors)}${quantileText(directLatency)}`);
   const cpu = stats.sidecarCpuUsPerCall;
   const cpuText = cpu === null ? '' : ` · sidecar ${cpu.toFixed(1)} µs CPU per call`;
-  const perCall = amplification(stats.attempts, stats.calls);
+  const perCall = amplification(stats);
   lines.push(
     `  ${label('retries', colors)}${formatCount(stats.retries)} · ${perCall} attempts per call${cpuText}`,
   );

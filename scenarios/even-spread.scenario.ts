@@ -1,3 +1,4 @@
+// The plain case: nothing goes wrong, and every instance gets exactly its turn.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('even spread over five instances', {

@@ -1,3 +1,4 @@
+// Failover and recovery, twice in a row, on the same instance.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('a flapping instance', {

@@ -1,3 +1,4 @@
+// The smallest scenario, and the one that measures what the sidecar costs (real world).
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('hello through the sidecar', {

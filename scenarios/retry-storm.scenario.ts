@@ -1,3 +1,4 @@
+// Where retries make things worse: the budget must keep the storm small.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('a retry storm held by the budget', {

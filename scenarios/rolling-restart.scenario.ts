@@ -1,3 +1,4 @@
+// A deployment: each instance leaves politely, is replaced, and comes back.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('rolling restart under load', {

@@ -1,3 +1,4 @@
+// Churn upward: many instances join at once, under load.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('scale out from three to thirty', {

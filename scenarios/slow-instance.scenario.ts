@@ -1,3 +1,4 @@
+// A slow instance is not a broken one: round robin must not leave it out.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('one slow instance', {

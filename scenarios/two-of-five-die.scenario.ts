@@ -1,3 +1,4 @@
+// The headline: processes die under load and no caller notices.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('two of five instances die, nobody notices', {

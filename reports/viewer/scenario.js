@@ -136,6 +136,7 @@ function tiles(record) {
       el('div', { class: 'tile-note', text: note }),
     );
   const failed = stats.calls - stats.ok;
+  const proxied = stats.calls - (stats.directLatency?.count ?? 0);
   const cpu = stats.sidecarCpuUsPerCall;
   return el(
     'div',
@@ -144,7 +145,7 @@ function tiles(record) {
     tile('failed', formatCount(failed), stats.calls > 0 ? formatPercent(failed / stats.calls) : '–'),
     tile(
       'attempts per call',
-      stats.calls > 0 ? (stats.attempts / stats.calls).toFixed(3) : '–',
+      proxied > 0 ? (stats.attempts / proxied).toFixed(3) : '–',
       `${formatCount(stats.retries)} retries`,
     ),
     tile('median latency', formatMs(stats.latency.p50Ms), `p90 ${formatMs(stats.latency.p90Ms)}`),

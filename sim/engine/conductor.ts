@@ -64,7 +64,7 @@ export class Conductor {
 
   /** Waits for controls that are still under way. */
   async join(): Promise<void> {
-    await this.guard(Promise.all([...this.#underway.values()]));
+    await this.guard(Promise.all(this.#underway.values()));
     this.#check();
   }
 

@@ -1,5 +1,6 @@
 /** Runs one scenario in one world and judges it: the whole way from a plan to a record, leaving nothing running behind. */
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../base/errors.ts';
 import { scenarioError, show } from '../faults/params.ts';
 import type { Scenario } from '../spec/scenario.ts';
@@ -67,8 +68,21 @@ function failure(error: unknown, scenario: Scenario): Pick<ScenarioRecord, 'outc
     const outcome = error.code === 'MW_INTERRUPTED' ? 'interrupted' : 'error';
     return { outcome, error: { code: error.code, message: error.toString().replace(/^MW_\w+: /, '') } };
   }
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { outcome: 'error', error: { code: scenario.body === null ? 'MW_BUG' : 'MW_SCENARIO', message } };
+  const code = scenario.body === null ? 'MW_BUG' : 'MW_SCENARIO';
+  return { outcome: 'error', error: { code, message: inShort(error) } };
+}
+
+/** What an unexpected error says, and the file and line it comes from; the whole stack with MESHWRIGHT_DEBUG. */
+function inShort(error: unknown): string {
+  if (!(error instanceof Error)) return `something that is no Error was thrown: ${show(error)}`;
+  const stack = error.stack ?? '';
+  if ((process.env['MESHWRIGHT_DEBUG'] ?? '') !== '') return stack === '' ? error.message : stack;
+  const [line = ''] = error.message.split('\n');
+  const said = line.startsWith(error.name) ? line : `${error.name}: ${line}`;
+  const frame = /^\s+at (?:.*\(|async )?((?!node:).+:\d+):\d+\)?$/m.exec(stack)?.[1];
+  if (frame === undefined) return said;
+  const path = frame.startsWith('file://') ? fileURLToPath(frame) : frame;
+  return `${said} (at ${path}); MESHWRIGHT_DEBUG=1 shows the stack`;
 }
 
 function blank(scenario: Scenario, world: WorldName, seed: number, file: string | null): ScenarioRecord {

@@ -157,7 +157,7 @@ class Share {
   }
 
   close(): void {
-    for (const instance of [...this.#since.keys()]) this.leave(instance);
+    for (const instance of this.#since.keys()) this.leave(instance);
   }
 }
 

@@ -15,11 +15,15 @@ interface Orders {
   worlds: readonly WorldName[];
   seed: number;
   folder: string | null;
+  /** What one scenario in one world may take, ms of the wall clock. */
+  timeoutMs: number;
 }
 
 export const PROGRESS_CHANNEL = 'meshwright.progress';
+/** 'stop' from the command: end in order and hand the record back. 'stopping' from here: that is being done. */
+const INTERRUPT_CHANNEL = 'meshwright.interrupt';
 const PROGRESS_EVERY_MS = 200;
-const TEST_TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 
 const inVitest = process.env['VITEST'] !== undefined || '__vitest_worker__' in globalThis;
 const vitest = inVitest ? await import('vitest') : null;
@@ -41,7 +45,7 @@ export function registerWithVitest(scenario: Scenario): void {
   for (const world of orders.worlds) {
     if (scenario.spec.worlds !== undefined && !scenario.spec.worlds.includes(world)) continue;
     const title = orders.worlds.length > 1 ? `${scenario.name} (${world})` : scenario.name;
-    vitest.test(title, { timeout: TEST_TIMEOUT_MS }, async ({ task, signal }) => {
+    vitest.test(title, { timeout: orders.timeoutMs }, async ({ task, signal }) => {
       const record = await runHere(scenario, world, orders, task.file.filepath, signal);
       (task.meta as { meshwright?: ScenarioRecord }).meshwright = record;
       if (record.outcome !== 'holds') throw plainError(record);
@@ -57,6 +61,7 @@ async function runHere(
   signal: AbortSignal,
 ): Promise<ScenarioRecord> {
   const channel = new BroadcastChannel(PROGRESS_CHANNEL);
+  const interrupt = listenForStop(signal);
   let lastMs = Number.NEGATIVE_INFINITY;
   const onProgress = (progress: Progress): void => {
     if (performance.now() - lastMs < PROGRESS_EVERY_MS) return;
@@ -64,16 +69,41 @@ async function runHere(
     channel.postMessage(progress);
   };
   try {
-    return await runScenario(scenario, { world, seed, folder, file, signal, onProgress });
+    return await runScenario(scenario, { world, seed, folder, file, signal: interrupt.signal, onProgress });
   } finally {
     channel.close();
+    interrupt.close();
   }
+}
+
+/**
+ * A signal that the command's 'stop' aborts, and vitest's own signal too. vitest gives a cancelled test up at once, and
+ * with it the record of what was found until then; so the command asks first and cancels when the test has ended.
+ */
+function listenForStop(cancelled: AbortSignal): { signal: AbortSignal; close: () => void } {
+  const abort = new AbortController();
+  const channel = new BroadcastChannel(INTERRUPT_CHANNEL);
+  channel.onmessage = (message) => {
+    if ((message as { data: unknown }).data !== 'stop') return;
+    channel.postMessage('stopping');
+    abort.abort();
+  };
+  const onCancel = (): void => abort.abort();
+  if (cancelled.aborted) onCancel();
+  else cancelled.addEventListener('abort', onCancel, { once: true });
+  return {
+    signal: abort.signal,
+    close: () => {
+      channel.close();
+      cancelled.removeEventListener('abort', onCancel);
+    },
+  };
 }
 
 /** MESHWRIGHT_RUN, or the virtual world with seed 1. */
 function readOrders(): Orders {
   const text = process.env['MESHWRIGHT_RUN'];
-  const orders: Orders = { worlds: ['virtual'], seed: 1, folder: null };
+  const orders: Orders = { worlds: ['virtual'], seed: 1, folder: null, timeoutMs: TIMEOUT_MS };
   if (text === undefined || text === '') return orders;
   const given = JSON.parse(text) as Partial<Orders>;
   return { ...orders, ...given };
