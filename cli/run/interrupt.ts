@@ -6,7 +6,7 @@ const EXIT_INTERRUPTED = 130;
 
 export interface Interrupt {
   readonly signal: AbortSignal;
-  /** Gives the signals back to whoever had them. */
+  /** The reports are written: from now on a signal ends the process at once, with the code that the run earned. */
   release(): void;
 }
 
@@ -23,7 +23,10 @@ export function watchInterrupts(beforeNotice: () => void): Interrupt {
   return {
     signal: abort.signal,
     release: () => {
-      for (const name of SIGNALS) process.off(name, onSignal);
+      for (const name of SIGNALS) {
+        process.off(name, onSignal);
+        process.on(name, () => process.exit(process.exitCode ?? EXIT_INTERRUPTED));
+      }
     },
   };
 }

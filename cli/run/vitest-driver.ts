@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { BroadcastChannel } from 'node:worker_threads';
 import { createVitest, type Vitest } from 'vitest/node';
 import { packageRoot } from '../version.ts';
 import type { Collector } from './collector.ts';
@@ -12,6 +13,9 @@ const LOAD_MS_MAX = 60_000;
 const STUCK_MS = 10_000;
 /** After Ctrl-C: time for the running scenario to stop what it started. */
 const CANCEL_MS_MAX = 10_000;
+/** Of that: until a scenario says that it stops, and until it has stopped. */
+const ANSWER_MS_MAX = 1_000;
+const STOP_MS_MAX = 8_000;
 const CLOSE_MS_MAX = 5_000;
 
 export interface DriveEnd {
@@ -33,8 +37,8 @@ export async function driveVitest(
   const watchdog = new Watchdog(collector, options.timeoutMs + STUCK_MS);
   const cancelled = new Promise<void>((resolve) => {
     const cancel = () => {
-      void vitest.cancelCurrentRun('keyboard-input').catch(() => undefined);
       setTimeout(resolve, CANCEL_MS_MAX).unref();
+      void askToStop(collector).then(() => vitest.cancelCurrentRun('keyboard-input').catch(() => undefined));
     };
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
@@ -48,6 +52,30 @@ export async function driveVitest(
   if (end === 'stuck') ended.catch(() => undefined);
   await Promise.race([vitest.close().catch(() => undefined), delay(end === 'stuck' ? 500 : CLOSE_MS_MAX)]);
   return { stuck: end === 'stuck' };
+}
+
+/**
+ * vitest drops a cancelled test at once, record and all; so the running scenario is asked first. Resolves when it has
+ * ended, or when nobody answers (a test that is no scenario, a thread that is too busy to listen).
+ */
+async function askToStop(collector: Collector): Promise<void> {
+  const asked = collector.current;
+  if (asked?.title == null) return;
+  const channel = new BroadcastChannel('meshwright.interrupt');
+  let isAnswered = false;
+  channel.onmessage = () => {
+    isAnswered = true;
+  };
+  channel.postMessage('stop');
+  const startMs = performance.now();
+  while (collector.current === asked) {
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > (isAnswered ? STOP_MS_MAX : ANSWER_MS_MAX)) break;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
+  }
+  channel.close();
 }
 
 async function startVitest(options: RunOptions, collector: Collector): Promise<Vitest> {
