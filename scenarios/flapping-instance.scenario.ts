@@ -5,7 +5,7 @@ export default scenario('a flapping instance', {
   shows: 'One of four dies and comes back again and again: it is left alone while away and used when back.',
   mesh: {
     services: { greeter: { instances: 4 } },
-    sidecar: { health: { intervalMs: 100, timeoutMs: 500 }, retry: { attempts: 3 } },
+    sidecar: { health: { intervalMs: 100, timeoutMs: 500 }, retry: { attempts: 3, budgetMinConcurrent: 50 } },
   },
   load: load.open({ ratePerSecond: 150, forMs: 5_000 }),
   faults: (at) => [

@@ -5,7 +5,10 @@ export default scenario('two of five instances die, nobody notices', {
   shows: 'Two of five processes are killed under load: retries and health checks keep every caller served.',
   mesh: {
     services: { greeter: { instances: 5, latency: load.lognormal({ medianMs: 60, p99Ms: 150 }) } },
-    sidecar: { health: { intervalMs: 200, timeoutMs: 500 }, retry: { attempts: 3, budget: 0.8 } },
+    sidecar: {
+      health: { intervalMs: 200, timeoutMs: 500 },
+      retry: { attempts: 3, budget: 0.8, budgetMinConcurrent: 50 },
+    },
   },
   load: load.open({ ratePerSecond: 200, arrivals: 'poisson', forMs: 5_000 }),
   faults: (at) => [
