@@ -188,7 +188,10 @@ export class Connection implements Link {
     stream.head = request.method === 'HEAD';
     stream.openedAtTake = core.takes;
     core.streams.add(stream);
-    if (capacityOf(core) === 0) core.starved = true;
+    if (capacityOf(core) === 0) {
+      core.starved = true;
+      core.dues = true;
+    }
     sendBlock(
       core,
       stream,
@@ -204,6 +207,7 @@ export class Connection implements Link {
     const own = stream as Stream;
     if (!own.localOpen || own.headSent) return;
     own.headSent = block.status >= 200;
+    own.moves += 1;
     sendBlock(this.#core, own, block, endStream, null, 0);
   }
 

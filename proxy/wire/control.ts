@@ -1,4 +1,5 @@
 /** Frames that concern the connection: SETTINGS, PING, GOAWAY, WINDOW_UPDATE (RFC 9113 §6.5, §6.7 to §6.9). */
+import { chargePing } from './budgets.ts';
 import {
   type Core,
   capacityOf,
@@ -134,6 +135,7 @@ export function handlePing(
     }
     return;
   }
+  if (!chargePing(core)) return;
   const output = core.output;
   output.reserve(FRAME_HEADER_BYTES + 8);
   output.frame(8, FrameType.PING, Flag.ACK, 0);

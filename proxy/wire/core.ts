@@ -97,6 +97,18 @@ export class Core {
   windowUpdates = 0;
   streamsBegun = 0;
   dataFramesSent = 0;
+  /** A gRPC request came: the rules of gRFC A8 hold for its PINGs. */
+  grpcSeen = false;
+  pingStrikes = 0;
+  /** When the last PING came, and what had begun and been sent by then; -1: none came. */
+  lastPingNs = -1;
+  sentAtPing = -1;
+  /** When streams and connection are next looked at for idleness, and how often in a row nothing was open. */
+  idleCheckNs = Infinity;
+  idleTicks = 0;
+  idleStreamsBegun = 0;
+  /** The machine knows that no stream id is left. */
+  idsSpent = false;
   /** How the last streams ended, direct-mapped by id; made when the first one ends. */
   endedIds: Int32Array | null = null;
   endedHow: Uint8Array | null = null;
@@ -209,6 +221,10 @@ export function settle(core: Core): void {
   if (core.starved && capacityOf(core) > 0) {
     core.starved = false;
     core.events.onCapacity(false);
+  }
+  if (!core.isServer && !core.idsSpent && core.nextId >= core.limits.streamIdMax) {
+    core.idsSpent = true;
+    if (core.goAwayReceivedId < 0) core.events.onCapacity(true);
   }
   finishIfDrained(core);
 }

@@ -19,7 +19,7 @@ export interface WireLimits {
   /** Empty, unfinished frames: in a row on one stream, and per second on the connection. */
   readonly emptyFramesInRow: number;
   readonly emptyFramesPerSecond: number;
-  /** Budget for the overhead of DATA frames under 256 octets; refilled by larger and by consumed ones. */
+  /** Budget for the overhead (256 octets each) of unread DATA frames under 5 octets; refilled by those above 256 and by consumed ones. */
   readonly tinyDataBudgetBytes: number;
   readonly settingsEntriesMax: number;
   /** ACKs and resets waiting in the output. */
@@ -45,6 +45,13 @@ export interface WireLimits {
   readonly headerBlockTimeoutMs: number;
   /** A stream whose queued octets cannot leave for so long is reset. */
   readonly windowShutTimeoutMs: number;
+  /** A stream on which nothing moves for so long, either way, is reset (server role); found up to a quarter later. */
+  readonly streamIdleTimeoutMs: number;
+  /** A connection without a stream for so long is closed (server role); found up to a quarter of the stream's time later. */
+  readonly connectionIdleTimeoutMs: number;
+  /** PINGs of a gRPC client closer together than this, with nothing sent in between, are strikes (gRFC A8; server role). */
+  readonly pingIntervalMs: number;
+  readonly pingStrikesMax: number;
   /** Ids at or above this begin a graceful GOAWAY. */
   readonly streamIdMax: number;
 }
@@ -78,5 +85,9 @@ export const DEFAULT_WIRE_LIMITS: WireLimits = {
   settingsAckTimeoutMs: 10_000,
   headerBlockTimeoutMs: 5_000,
   windowShutTimeoutMs: 300_000,
+  streamIdleTimeoutMs: 300_000,
+  connectionIdleTimeoutMs: 900_000,
+  pingIntervalMs: 300_000,
+  pingStrikesMax: 2,
   streamIdMax: 1_073_741_824,
 };

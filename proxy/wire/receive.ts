@@ -1,5 +1,6 @@
 /** The receiving side: what each frame does (RFC 9113 §6). Frames come whole; nothing here throws for what a peer sent. */
 import { DecodedBlock } from './block-memo.ts';
+import { chargeData } from './budgets.ts';
 import { handleGoAway, handlePing, handleSettings, handleWindowUpdate } from './control.ts';
 import {
   type Core,
@@ -101,6 +102,7 @@ function handleData(
     creditConnection(core, padding);
     creditStream(core, stream, padding);
   }
+  stream.moves += 1;
   stream.unconsumed += end - start;
   if (endStream) advanceStream(core, stream, StreamEvent.REMOTE_END);
   if (end > start || endStream) core.events.onData(stream, source.subarray(start, end), endStream);
@@ -116,30 +118,6 @@ function dataFault(core: Core, stream: Stream, length: number, endStream: boolea
     if (stream.contentLeft < 0 || (endStream && stream.contentLeft > 0)) return ErrorCode.PROTOCOL_ERROR;
   }
   return ErrorCode.NO_ERROR;
-}
-
-/** Budgets against frames that carry next to nothing. False: the connection is gone. */
-function chargeData(core: Core, stream: Stream, length: number, flow: number, endStream: boolean): boolean {
-  if (endStream) return true;
-  if (flow === 0) {
-    stream.emptyInRow += 1;
-    if (stream.emptyInRow > core.limits.emptyFramesInRow || !core.emptyFrames.take(core.nowNs)) {
-      failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'too many empty DATA frames');
-      return false;
-    }
-  } else {
-    stream.emptyInRow = 0;
-  }
-  if (length >= TINY_BYTES) {
-    core.tinyBudget = Math.min(core.limits.tinyDataBudgetBytes, core.tinyBudget + length - TINY_BYTES);
-    return true;
-  }
-  const spent = TINY_BYTES - length;
-  core.tinyBudget -= spent;
-  if (length > 0) stream.tinySpent += spent;
-  if (core.tinyBudget >= 0) return true;
-  failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'too many tiny DATA frames');
-  return false;
 }
 
 /** DATA for a stream that has no record: its credit goes back at once. */
@@ -287,6 +265,7 @@ function handleRequest(core: Core, id: number, decoded: DecodedBlock | null, end
   if (core.goAwayFinal && id > core.goAwaySentId) return; // The client knows that it was not acted on.
   core.lastPeerId = id;
   core.streamsBegun += 1;
+  if (decoded?.block.isGrpc === true) core.grpcSeen = true;
   if (core.streams.count >= core.limits.concurrentStreamsMax) {
     return refuseStream(core, id, ErrorCode.REFUSED_STREAM);
   }
@@ -388,5 +367,3 @@ function handleReset(core: Core, id: number, source: Uint8Array, start: number, 
   core.events.onReset(stream, code, code === ErrorCode.REFUSED_STREAM);
   if (core.isServer || code !== ErrorCode.REFUSED_STREAM) drawReset(core);
 }
-
-const TINY_BYTES = 256;

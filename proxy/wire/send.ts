@@ -62,11 +62,30 @@ export function sendBody(core: Core, stream: Stream, bytes: Uint8Array, endStrea
       stream.progressNs = core.nowNs;
       if (core.queuedStreams === 1) core.shutCheckNs = core.nowNs + core.limits.windowShutTimeoutMs * 1e6;
     }
-    (stream.queue ??= []).push(Uint8Array.prototype.slice.call(bytes));
+    enqueue((stream.queue ??= []), bytes);
     stream.queuedBytes += length;
   }
   if (endStream) stream.endQueued = true;
   if (!stream.inLine) pump(core, stream, false);
+}
+
+/** A copy of the octets at the queue's end. Small ones share a buffer: a record for each would outweigh them. */
+function enqueue(queue: Uint8Array[], bytes: Uint8Array): void {
+  const last = queue.at(-1);
+  if (last === undefined || bytes.length > GATHER_BYTES / 4) {
+    queue.push(Uint8Array.prototype.slice.call(bytes));
+    return;
+  }
+  const end = last.byteOffset + last.length;
+  if (last.buffer.byteLength !== GATHER_BYTES || end + bytes.length > GATHER_BYTES) {
+    const gathered = new Uint8Array(GATHER_BYTES);
+    gathered.set(bytes);
+    queue.push(gathered.subarray(0, bytes.length));
+    return;
+  }
+  const wider = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
+  wider.set(bytes, last.length);
+  queue[queue.length - 1] = wider;
 }
 
 function fits(core: Core, stream: Stream, length: number): boolean {
@@ -84,6 +103,7 @@ function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: bo
   core.urgent = true;
   core.sendWindow -= length;
   stream.sendDelta -= length;
+  stream.moves += 1;
   let at = 0;
   do {
     const end = Math.min(length, at + frameBytes(core));
@@ -212,6 +232,7 @@ function writeQueued(core: Core, stream: Stream, size: number): void {
   core.sendWindow -= size;
   core.dataFramesSent += 1;
   core.urgent = true;
+  stream.moves += 1;
   stream.progressNs = core.nowNs;
 }
 
@@ -230,3 +251,4 @@ function finishQueue(core: Core, stream: Stream): void {
 
 const DRIBBLE_BYTES_MIN = 256;
 const HOLD_NS = 100_000_000;
+const GATHER_BYTES = 4_096;

@@ -51,6 +51,10 @@ export class Stream implements LinkStream {
   trailersQueued: HeaderBlock | null = null;
   /** When octets last left the queue, or when it began to fill. */
   progressNs = 0;
+  /** DATA and response heads in either direction; by it idleness is told. */
+  moves = 0;
+  movesSeen = -1;
+  idleTicks = 0;
   /** `Core.takes` when the stream was opened: equal means that no octet of it left. */
   openedAtTake = 0;
 

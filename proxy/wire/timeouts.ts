@@ -9,6 +9,10 @@ export function nextTimeout(core: Core, reader: FrameReader): number {
   if (core.closed) return Infinity;
   let next = Math.min(core.blockDeadlineNs, core.heldUntilNs);
   if (!core.settingsAcked || !core.settingsReceived) next = Math.min(next, openingDeadline(core, reader));
+  if (core.isServer) {
+    if (core.idleCheckNs === Infinity) core.idleCheckNs = core.nowNs + idleTickNs(core);
+    next = Math.min(next, core.idleCheckNs);
+  }
   return core.queuedStreams > 0 ? Math.min(next, core.shutCheckNs) : next;
 }
 
@@ -24,6 +28,36 @@ export function handleTimeouts(core: Core, reader: FrameReader): void {
   }
   if (now >= core.heldUntilNs) pumpAll(core);
   if (core.queuedStreams > 0 && now >= core.shutCheckNs) resetShutStreams(core);
+  if (now >= core.idleCheckNs) endIdle(core);
+}
+
+/** Marks are compared only this often, so that a frame costs one increment and no clock. */
+function idleTickNs(core: Core): number {
+  return (Math.min(core.limits.streamIdleTimeoutMs, core.limits.connectionIdleTimeoutMs) / IDLE_TICKS) * 1e6;
+}
+
+/** Streams on which nothing moves hold a slot, connections without streams hold a socket: for some time only. */
+function endIdle(core: Core): void {
+  const tickNs = idleTickNs(core);
+  core.idleCheckNs = core.nowNs + tickNs;
+  for (const stream of core.streams.all()) {
+    if (core.closed) return;
+    if (stream.moves !== stream.movesSeen) {
+      stream.movesSeen = stream.moves;
+      stream.idleTicks = 0;
+    } else {
+      stream.idleTicks += 1;
+      if (stream.idleTicks * tickNs >= core.limits.streamIdleTimeoutMs * 1e6)
+        failStream(core, stream, ErrorCode.CANCEL);
+    }
+  }
+  if (core.closed) return;
+  core.idleTicks =
+    core.streams.count > 0 || core.idleStreamsBegun !== core.streamsBegun ? 0 : core.idleTicks + 1;
+  core.idleStreamsBegun = core.streamsBegun;
+  if (core.idleTicks * tickNs >= core.limits.connectionIdleTimeoutMs * 1e6) {
+    failConnection(core, ErrorCode.NO_ERROR, 'idle');
+  }
 }
 
 /** Preface, then SETTINGS, then the ACK of ours: each has its time from the connection's beginning. */
@@ -53,3 +87,5 @@ function resetShutStreams(core: Core): void {
   }
   core.shutCheckNs = next;
 }
+
+const IDLE_TICKS = 4;

@@ -96,8 +96,11 @@ describe('floods end in ENHANCE_YOUR_CALM', () => {
     const open = headers(1, REQUEST, false);
     const unread = new Drive({ consume: false }).feed(open, ...times(20_000, () => data(1, 1)));
     expect(unread.goAway).toBe(CALM);
-    const consumed = new Drive().feed(open, ...times(20_000, () => data(1, 20)));
+    const consumed = new Drive().feed(open, ...times(200_000, () => data(1, 20)));
     expect(consumed.goAway).toBe(-1);
+    // An honest stream of small messages that nobody reads is stopped by its window, not killed.
+    const heldBack = new Drive({ consume: false }).feed(open, ...times(3_276, () => data(1, 20)));
+    expect(heldBack.goAway).toBe(-1);
   });
 });
 
@@ -285,7 +288,7 @@ describe('time', () => {
     if (stream === undefined) throw new Error('no stream');
     shut.connection.sendData(stream, new Uint8Array(100), true);
     expect(stream.queuedBytes).toBe(100);
-    expect(shut.connection.nextTimeoutNs).toBe(300e9);
+    expect(shut.connection.nextTimeoutNs).toBeLessThanOrEqual(300e9);
     shut.connection.nowNs = 300e9;
     shut.connection.handleTimeout();
     shut.take();
