@@ -1,14 +1,14 @@
 /**
  * check.failover (FO-05, FO-11, FO-34, MS-07). Unavailable means: dead, paused, not started yet, or behind a fault that
  * makes it so (blackhole, partition). Four rules:
- *  1. a call that ends in a retryable status although one instance was available, and free of degrading faults, from
+ *  1. a call that ends in a retryable status although one instance was available, listed active and free of degrading faults, from
  *     `withinMs` before the call began until its end, is a failover that did not happen (a call whose response headers
  *     had reached the caller cannot be retried and is exempt);
  *  2. no attempt is sent to an instance that has been unavailable for longer than `withinMs`;
  *  3. no attempt is sent for a call after its response headers were passed on;
  *  4. a call ends once.
  */
-import { ATTEMPT_ENDS, type EventView, INSTANCE_STATES, Kind } from '../journal/events.ts';
+import { ATTEMPT_ENDS, type EventView, INSTANCE_STATES, Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { CallTable } from './call-table.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
@@ -20,6 +20,7 @@ const STATE = {
   resumed: INSTANCE_STATES.indexOf('resumed'),
   draining: INSTANCE_STATES.indexOf('draining'),
 } as const;
+const ACTIVE = MEMBER_STATES.indexOf('active');
 const COMPLETE = ATTEMPT_ENDS.indexOf('complete');
 const CANCELLED = ATTEMPT_ENDS.indexOf('cancelled');
 const DIRECT = 1;
@@ -44,6 +45,7 @@ class Failover implements CheckRun {
     Kind.attemptEnded,
     Kind.responseStarted,
     Kind.instanceState,
+    Kind.memberState,
     Kind.faultApplied,
     Kind.faultHealed,
     Kind.phase,
@@ -65,6 +67,8 @@ class Failover implements CheckRun {
   readonly #degraded: Int32Array;
   readonly #soundSinceNs: Float64Array;
   readonly #stopped: Uint8Array;
+  /** By instance: discovery lists it as draining or not at all, so that no call may be sent there. */
+  readonly #unlisted: Uint8Array;
   readonly #retryable: readonly number[];
   #loaded = false;
   #troubles = 0;
@@ -80,6 +84,7 @@ class Failover implements CheckRun {
     this.#degraded = new Int32Array(instances);
     this.#soundSinceNs = new Float64Array(instances).fill(Number.POSITIVE_INFINITY);
     this.#stopped = new Uint8Array(instances).fill(1);
+    this.#unlisted = new Uint8Array(instances);
   }
 
   onEvent(event: EventView): void {
@@ -116,6 +121,10 @@ class Failover implements CheckRun {
         return;
       case Kind.instanceState:
         this.#state(event);
+        return;
+      case Kind.memberState:
+        this.#unlisted[event.instance] = event.code === ACTIVE ? 0 : 1;
+        this.#settle(event.instance, event.tNs);
         return;
       default:
         this.#fault(event, event.kind === Kind.faultApplied ? 1 : -1);
@@ -214,7 +223,7 @@ class Failover implements CheckRun {
       this.#downSinceNs[instance] = nowNs;
       if (this.#loaded) this.#troubles += 1;
     }
-    const sound = !down && this.#degraded[instance] === 0;
+    const sound = !down && this.#degraded[instance] === 0 && this.#unlisted[instance] === 0;
     if (!sound) this.#soundSinceNs[instance] = Number.POSITIVE_INFINITY;
     else if (this.#soundSinceNs[instance] === Number.POSITIVE_INFINITY) this.#soundSinceNs[instance] = nowNs;
   }

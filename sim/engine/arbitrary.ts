@@ -10,7 +10,7 @@ export interface FaultArbitraryOptions {
   forMs: number;
   /** Kinds to draw from; default all but `bandwidth`. */
   kinds?: readonly string[];
-  /** Most faults in one plan; default 4. */
+  /** Most faults in one plan; default 4. A kill with the restart that heals it counts once. */
   faultsMax?: number;
 }
 
@@ -27,40 +27,53 @@ const KINDS = [
   'resetConnections',
   'partition',
 ];
+const STEP_MS = 10;
 
 /**
  * Plans of at most `faultsMax` faults, each instance struck at most once, so that a plan shrinks to any part of itself and
- * stays valid. What makes instances unavailable leaves at least one alone.
+ * stays valid. At least one instance is left alone. Draws do not depend on `instances` beyond a remainder: with the same
+ * random numbers a smaller mesh gets much the same plan.
  */
 export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<FaultSpec[]> {
   const { service, instances, forMs, kinds = KINDS, faultsMax = 4 } = options;
-  const strikes = Math.min(faultsMax, Math.max(0, instances - 1));
-  return fc.subarray([...kinds], { minLength: 1 }).chain((enabled) => {
-    const one = fc.record({
-      kind: fc.constantFrom(...enabled),
-      instance: fc.nat({ max: instances - 1 }),
-      atMs: fc.integer({ min: 1, max: Math.floor(forMs / 20) }).map((step) => step * 10),
-      lastsMs: fc.integer({ min: 1, max: Math.max(1, Math.floor(forMs / 400)) }).map((step) => step * 100),
-      size: fc.integer({ min: 1, max: 4 }),
-    });
-    return fc
-      .uniqueArray(one, { selector: (drawn) => drawn.instance, maxLength: strikes })
-      .map((drawn) => drawn.map((draw) => faultOf(service, draw)).sort((a, b) => a.atMs - b.atMs));
+  const one = fc.record({
+    kind: fc.nat({ max: 9_999 }),
+    instance: fc.nat({ max: 9_999 }).map((drawn) => drawn % instances),
+    atMs: fc.integer({ min: 1, max: Math.max(1, Math.floor(forMs / 2 / STEP_MS)) }).map((n) => n * STEP_MS),
+    lastsMs: fc
+      .integer({ min: 1, max: Math.max(1, Math.floor(forMs / 4 / STEP_MS)) })
+      .map((n) => n * STEP_MS),
+    size: fc.integer({ min: 1, max: 4 }),
   });
+  return fc
+    .tuple(
+      fc.subarray([...kinds], { minLength: 1 }),
+      fc.uniqueArray(one, {
+        selector: (drawn) => drawn.instance,
+        maxLength: Math.min(faultsMax, Math.max(0, instances - 1)),
+      }),
+    )
+    .map(([enabled, draws]) =>
+      draws
+        .flatMap((draw) => faultsOf(service, enabled[draw.kind % enabled.length] as string, draw))
+        .sort((a, b) => a.atMs - b.atMs),
+    );
 }
 
 interface Draw {
-  kind: string;
   instance: number;
   atMs: number;
   lastsMs: number;
   size: number;
 }
 
-function faultOf(service: string, { kind, instance, atMs, lastsMs, size }: Draw): FaultSpec {
-  if (kind === 'add') return { atMs, kind, target: service, params: { count: size } };
+/** One fault; a kill of even size is healed by a restart. */
+function faultsOf(service: string, kind: string, { instance, atMs, lastsMs, size }: Draw): FaultSpec[] {
+  if (kind === 'add') return [{ atMs, kind, target: service, params: { count: size } }];
   const target = `${service}/${instance}`;
-  return { atMs, kind, target, params: paramsOf(kind, lastsMs, size) };
+  const fault = { atMs, kind, target, params: paramsOf(kind, lastsMs, size) };
+  if (kind !== 'kill' || size % 2 === 1) return [fault];
+  return [fault, { atMs: atMs + lastsMs, kind: 'restart', target, params: {} }];
 }
 
 function paramsOf(kind: string, lastsMs: number, size: number): Record<string, unknown> {

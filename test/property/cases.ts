@@ -1,0 +1,191 @@
+/** What the properties draw from: meshes, loads, churn and fault plans, each with the preconditions of what it promises. */
+import fc from 'fast-check';
+import { check } from '../../sim/checks/index.ts';
+import { fault } from '../../sim/engine/fault.ts';
+import { load } from '../../sim/engine/load.ts';
+import { defineScenario } from '../../sim/engine/scenario.ts';
+import type { CheckSpec } from '../../sim/spec/check.ts';
+import type { FaultSpec, Latency, LoadSpec, SidecarSpec } from '../../sim/spec/scenario.ts';
+import type { Case } from './explore.ts';
+
+const FOR_MS = 1_500;
+/** One instance's turn in a rolling restart: draining, stop, start, and seen again by every sidecar. */
+const TURN_MS = 700;
+
+/** Every kind, or those given; a plan may also hold a rolling restart of all instances. */
+export function anyCase(checks: (sidecar: SidecarSpec) => readonly CheckSpec[]): fc.Arbitrary<Case> {
+  const retry = fc.record({
+    attempts: fc.integer({ min: 1, max: 5 }),
+    budget: fc.constantFrom(0, 0.2, 0.5, 1),
+    perTryTimeoutMs: fc.constantFrom(0, 40),
+  });
+  const health = fc.constantFrom(null, { intervalMs: 100, timeoutMs: 100, unhealthyThreshold: 2 });
+  return fc.integer({ min: 1, max: 10 }).chain((instances) =>
+    fc
+      .record({
+        retry,
+        health,
+        replicas: fc.integer({ min: 1, max: 3 }),
+        load: anyLoad(),
+        latency: anyLatency(),
+        faults: planFor(instances, 5, [...fault.kinds]),
+        seed: runSeed(),
+      })
+      .map((drawn) => {
+        const sidecar = { replicas: drawn.replicas, retry: drawn.retry, health: drawn.health };
+        return caseOf({ ...drawn, instances, sidecar, checks: checks(sidecar) });
+      }),
+  );
+}
+
+const TRY_MS = 250;
+/** Two checks lost in a row, each after at most 1.1 intervals and a timeout, and as much again for what is under way. */
+const NOTICED_MS = 800;
+
+/**
+ * Preconditions of failover: one instance at least is never struck; a call may be tried once more than instances are
+ * struck; the budget allows every retry; per-try timeout and deadline leave time for all tries; statuses come before response
+ * headers and may be retried; silent instances are noticed by health checks.
+ */
+export function failoverCase(): fc.Arbitrary<Case> {
+  return fc.integer({ min: 2, max: 9 }).chain((instances) =>
+    fc
+      .record({
+        replicas: fc.integer({ min: 1, max: 3 }),
+        load: anyLoad(),
+        latency: anyLatency(),
+        faults: planFor(instances, 4, [...fault.kinds]),
+        seed: runSeed(),
+      })
+      .map((drawn) => {
+        const sidecar = {
+          replicas: drawn.replicas,
+          health: { intervalMs: 100, timeoutMs: 100, unhealthyThreshold: 2 },
+          retry: { attempts: 5, budget: 1, budgetMinConcurrent: 10_000, perTryTimeoutMs: TRY_MS },
+        };
+        const checks = [
+          check.failover({ withinMs: NOTICED_MS }),
+          check.noLostRequests(),
+          check.roundRobin({ spreadMax: 1 }),
+        ];
+        return caseOf({ ...drawn, instances, sidecar, checks });
+      }),
+  );
+}
+
+/**
+ * A storm: instances answer UNAVAILABLE all the time, and only the budget holds the retries. The bound follows from it alone. With
+ * R calls/s, latency L, budget b, floor m, shortest retry d: retries alive are at most m + b × calls alive at every moment;
+ * summed over the run, calls alive are R·L and the retries themselves, so retries alive are at most (m + b·R·L) / (1 - b) on
+ * average, and each lives at least d: attempts per call are at most 1 + (m / R + b·L) / ((1 - b)·d).
+ */
+export function stormCase(): fc.Arbitrary<Case> {
+  return fc
+    .record({
+      instances: fc.integer({ min: 1, max: 6 }),
+      latencyMs: fc.integer({ min: 5, max: 40 }),
+      backoffMs: fc.integer({ min: 10, max: 60 }),
+      ratePerSecond: fc.integer({ min: 200, max: 1_000 }),
+      budget: fc.constantFrom(0, 0.1, 0.2, 0.4),
+      floor: fc.integer({ min: 0, max: 3 }),
+      attempts: fc.integer({ min: 2, max: 5 }),
+      share: fc.constantFrom(0.5, 0.9, 1),
+      seed: runSeed(),
+    })
+    .map((drawn) => {
+      const { instances, latencyMs, backoffMs, ratePerSecond, budget, attempts, floor, seed } = drawn;
+      const hopsMs = 0.2;
+      const aliveMs = (1_000 * floor) / ratePerSecond + budget * (latencyMs + hopsMs);
+      const max = 1 + aliveMs / ((1 - budget) * (0.8 * backoffMs + latencyMs));
+      const retry = {
+        attempts,
+        budget,
+        budgetMinConcurrent: floor,
+        backoffBaseMs: backoffMs,
+        backoffMaxMs: backoffMs,
+      };
+      return caseOf({
+        instances,
+        latency: load.constant(latencyMs),
+        load: load.open({ ratePerSecond, forMs: FOR_MS }),
+        faults: [
+          { atMs: 0, kind: 'failStatus', target: 'greeter/*', params: { status: 14, share: drawn.share } },
+        ],
+        sidecar: { retry },
+        checks: [check.retryAmplification({ max: Math.ceil(max * 1_000) / 1_000 })],
+        seed,
+      });
+    });
+}
+
+function planFor(instances: number, faultsMax: number, kinds: string[]): fc.Arbitrary<FaultSpec[]> {
+  const rolling = fc.record({
+    atMs: fc.integer({ min: 1, max: 50 }).map((step) => step * 10),
+    stagger: fc.integer({ min: 1, max: 8 }).map((step) => step * 100),
+  });
+  return fc
+    .tuple(
+      fault.arbitrary({ service: 'greeter', instances, forMs: FOR_MS, kinds, faultsMax }),
+      fc.option(rolling, { freq: 3 }),
+    )
+    .map(([faults, roll]) => {
+      // Turns overlap when they follow each other faster than one takes: so many are away at once, and others must be left.
+      const room = roll === null ? -1 : instances - 1 - Math.ceil(TURN_MS / roll.stagger);
+      if (roll === null || room < 0) return faults;
+      const few = faults.slice(0, Math.min(room, faultsMax - 1));
+      const all = {
+        kind: 'restart',
+        target: 'greeter/*',
+        atMs: roll.atMs,
+        params: { stagger: roll.stagger },
+      };
+      return [...few, all].sort((a, b) => a.atMs - b.atMs);
+    });
+}
+
+function anyLoad(): fc.Arbitrary<LoadSpec> {
+  return fc.oneof(
+    fc
+      .record({
+        ratePerSecond: fc.integer({ min: 20, max: 600 }),
+        arrivals: fc.constantFrom('constant' as const, 'poisson' as const),
+      })
+      .map((drawn) => load.open({ ...drawn, forMs: FOR_MS })),
+    fc
+      .record({ clients: fc.integer({ min: 1, max: 12 }), thinkMs: fc.integer({ min: 1, max: 20 }) })
+      .map((drawn) => load.closed({ ...drawn, forMs: FOR_MS })),
+  );
+}
+
+function anyLatency(): fc.Arbitrary<Latency> {
+  return fc.constantFrom(
+    load.constant(1),
+    load.uniform({ minMs: 1, maxMs: 20 }),
+    load.lognormal({ medianMs: 4, p99Ms: 25 }),
+  );
+}
+
+/** The seed of a run is drawn, not shrunk: another seed is another run, not a smaller one. */
+function runSeed(): fc.Arbitrary<number> {
+  return fc.noShrink(fc.nat({ max: 999_999 }));
+}
+
+interface Parts {
+  instances: number;
+  latency: Latency;
+  load: LoadSpec;
+  faults: readonly FaultSpec[];
+  sidecar: SidecarSpec;
+  checks: readonly CheckSpec[];
+  seed: number;
+}
+
+function caseOf({ instances, latency, faults, sidecar, checks, seed, ...rest }: Parts): Case {
+  const scenario = defineScenario('found by a property', {
+    mesh: { services: { greeter: { instances, latency } }, sidecar },
+    load: rest.load,
+    faults: () => faults,
+    checks,
+  });
+  return { scenario, seed };
+}
