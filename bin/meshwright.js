@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Entry of the command. Plain JavaScript, so that it can say what is wrong when Node is too old or nothing is built.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 20;
@@ -11,6 +11,15 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < NODE_MAJOR_MIN || (major === NODE_MAJOR_MIN && minor < NODE_MINOR_MIN)) {
   fail(
     `Node ${process.versions.node} is too old. Fix: use Node ${NODE_MAJOR_MIN}.${NODE_MINOR_MIN} or newer.`,
+  );
+}
+
+// Loading the run command opens many files at once; short of that it would fail in the middle of an import.
+const FILES_MIN = 192;
+const files = process.argv[2] === 'run' ? openFilesMax() : Infinity;
+if (files < FILES_MIN) {
+  fail(
+    `MW_PROCESS: a run needs ${FILES_MIN} open files per process, the limit is ${files} (at ulimit -n). Fix: run \`ulimit -n ${FILES_MIN}\` first.`,
   );
 }
 
@@ -34,6 +43,16 @@ function build() {
   if (!existsSync(entry)) {
     const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(0, 5).join('\n');
     fail(`the build failed. Fix: run \`npm run build\` in the checkout.\n${output}`);
+  }
+}
+
+// The soft limit, where the system tells it.
+function openFilesMax() {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return line === null ? Infinity : Number(line[1]);
+  } catch {
+    return Infinity;
   }
 }
 

@@ -1,6 +1,7 @@
 /** `meshwright demo-server`: the service of protos/my_service.proto on @grpc/grpc-js, to try the sidecar by hand. */
 import { join } from 'node:path';
 import {
+  logVerbosity,
   type sendUnaryData,
   Server,
   ServerCredentials,
@@ -9,6 +10,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Command } from 'commander';
@@ -35,6 +37,8 @@ async function serve(listen: string): Promise<void> {
       remedy: 'write HOST:PORT, as in 127.0.0.1:50051.',
     });
   }
+  // What goes wrong is told by this command, once.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server();
   server.addService(serviceDefinition(), handlers());
   const port = await bind(server, listen);

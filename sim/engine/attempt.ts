@@ -8,6 +8,7 @@ import type { Scenario } from '../spec/scenario.ts';
 import type { World } from '../spec/world.ts';
 import { toNs } from '../base/units.ts';
 import { Conductor } from './conductor.ts';
+import { Gaps } from './gaps.ts';
 import { meshFor } from './imperative.ts';
 import { Judge } from './judge.ts';
 import type { Plan, PlannedFault } from './plan.ts';
@@ -48,9 +49,10 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   const stats = new Stats(names);
   const timeline = new TimelineBuilder(names, plan.totalNs ?? 10e9);
   const sightings = new Sightings(faults);
+  const gaps = new Gaps();
   const context = contextOf(kind, plan, faults);
   const checks = scenario.spec.checks.map((spec) => ({ spec, run: spec.start(context) }));
-  journal.onChunk(new Judge([...checks.map(({ run }) => run), stats, timeline, sightings]).consume);
+  journal.onChunk(new Judge([...checks.map(({ run }) => run), stats, timeline, sightings, gaps]).consume);
   if (journalFile !== null) journal.onChunk(journalFile.consume);
   const world = await options.factory({ mesh: plan.mesh, seed, journal, signal, folder: folder ?? '' });
   try {
@@ -65,7 +67,10 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   options.onJournal?.(journal);
   const verdicts = checks.map(({ run }) => run.finish());
   const doubt = unobserved(faults, sightings);
+  const gap = gaps.verdict();
   if (doubt !== null) verdicts.push(doubt);
+  // A call that failed while nobody measured proves as little as one that did not.
+  if (gap !== null) verdicts.splice(0, verdicts.length, ...verdicts.map(inDoubt), gap);
   return {
     journalHash,
     journalEvents: journal.length,
@@ -162,6 +167,12 @@ function unobserved(faults: readonly PlannedFault[], sightings: Sightings): Verd
   const said = `Nothing in the journal shows an effect of ${named}, so the run cannot tell what it was meant to tell.`;
   const hint = 'Is there load while it lasts, and does the fault last long enough to be felt?';
   return verdictOf(spec, 'inconclusive', faults.length - silent.length, `${said} ${hint}`);
+}
+
+/** What was found violated across a gap of the measuring process is no proof. */
+function inDoubt(verdict: Verdict): Verdict {
+  if (verdict.outcome !== 'violated') return verdict;
+  return { ...verdict, outcome: 'inconclusive' };
 }
 
 const RANK: readonly Outcome[] = ['holds', 'not exercised', 'inconclusive', 'violated'];
