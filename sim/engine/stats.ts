@@ -29,6 +29,7 @@ export class Stats {
   readonly #shares: Share[] = [];
   #calls = 0;
   #proxied = 0;
+  #ok = 0;
   #failed = 0;
   #attemptCount = 0;
   #retries = 0;
@@ -79,6 +80,8 @@ export class Stats {
 
   finish(): RunStats {
     for (const share of this.#shares) share?.close();
+    const statuses = [...this.#statuses].sort((a, b) => a[0] - b[0]);
+    if (this.#ok > 0) statuses.unshift([0, this.#ok]);
     const instances: InstanceStats[] = this.#names.map((name, index) => ({
       name,
       attempts: this.#attempts[index] as number,
@@ -88,8 +91,8 @@ export class Stats {
     }));
     return {
       calls: this.#calls,
-      ok: this.#statuses.get(0) ?? 0,
-      statuses: Object.fromEntries([...this.#statuses].sort((a, b) => a[0] - b[0])),
+      ok: this.#ok,
+      statuses: Object.fromEntries(statuses),
       unanswered: this.#open.size,
       attempts: this.#attemptCount,
       retries: this.#retries,
@@ -107,8 +110,11 @@ export class Stats {
     const direct = this.#open.note[slot] === 1;
     this.#open.close(slot);
     (direct ? this.#direct : this.#latency).record(took);
-    this.#statuses.set(event.code, (this.#statuses.get(event.code) ?? 0) + 1);
-    if (event.code !== 0) this.#failed += 1;
+    if (event.code === 0) this.#ok += 1;
+    else {
+      this.#statuses.set(event.code, (this.#statuses.get(event.code) ?? 0) + 1);
+      this.#failed += 1;
+    }
   }
 
   #sent(event: EventView): void {
@@ -136,6 +142,8 @@ class Share {
   readonly #expected: Float64Array;
   readonly #since = new Map<number, number>();
   #given = 0;
+  /** What one pick gives to each. */
+  #part = 0;
 
   constructor(expected: Float64Array) {
     this.#expected = expected;
@@ -143,17 +151,19 @@ class Share {
 
   enter(instance: number): void {
     if (!this.#since.has(instance) && this.#since.size < PROBE_MAX) this.#since.set(instance, this.#given);
+    this.#part = 1 / this.#since.size;
   }
 
   leave(instance: number): void {
     const since = this.#since.get(instance);
     if (since === undefined) return;
     this.#since.delete(instance);
+    this.#part = this.#since.size === 0 ? 0 : 1 / this.#since.size;
     this.#expected[instance] = (this.#expected[instance] ?? 0) + this.#given - since;
   }
 
   pick(): void {
-    if (this.#since.size > 0) this.#given += 1 / this.#since.size;
+    this.#given += this.#part;
   }
 
   close(): void {

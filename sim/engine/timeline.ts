@@ -34,7 +34,9 @@ export class TimelineBuilder {
   ];
   readonly #bucketNs: number;
   readonly #names: readonly string[];
-  readonly #lanes = new Map<number, Lane>();
+  /** By instance; holes where nothing happened yet. */
+  readonly #lanes: (Lane | undefined)[] = [];
+  #laneCount = 0;
   readonly #open = new CallTable();
   readonly #calls: number[] = [];
   readonly #failed: number[] = [];
@@ -43,6 +45,8 @@ export class TimelineBuilder {
   readonly #latency = new Histogram();
   readonly #bands = new Map<number, { fromMs: number; toMs: number | null; open: number }>();
   #latencyBucket = 0;
+  #bucket = 0;
+  #bucketFromNs = 0;
 
   /** `expectedNs`: about how long the run lasts, which sets the width of a bucket. */
   constructor(names: readonly string[], expectedNs: number) {
@@ -52,7 +56,7 @@ export class TimelineBuilder {
   }
 
   onEvent(event: EventView): void {
-    const bucket = Math.min(BUCKET_COUNT_MAX, Math.floor(event.tNs / this.#bucketNs));
+    const bucket = this.#bucketOf(event.tNs);
     switch (event.kind) {
       case Kind.callStart:
         if (event.code !== 1) this.#open.open(event.call, event.tNs);
@@ -85,7 +89,7 @@ export class TimelineBuilder {
   /** Fills the gaps and gives the timeline; `observed` says which faults showed an effect. */
   finish(faults: readonly PlannedFault[], observed: (fault: number) => boolean): Timeline {
     this.#closeLatency(this.#latencyBucket + 1);
-    const lanes = [...this.#lanes].sort((a, b) => a[0] - b[0]).map(([, lane]) => lane);
+    const lanes = this.#lanes.filter((lane) => lane !== undefined);
     const counted = [this.#calls, this.#failed, this.#retries, this.#p99Ms];
     for (const lane of lanes) counted.push(lane.attempts, lane.failures);
     const length = Math.max(0, ...counted.map((list) => list.length));
@@ -107,6 +111,14 @@ export class TimelineBuilder {
       retries: this.#retries,
       p99Ms: this.#p99Ms,
     };
+  }
+
+  /** Time goes on, so the bucket is mostly the last one. */
+  #bucketOf(tNs: number): number {
+    if (tNs >= this.#bucketFromNs && tNs < this.#bucketFromNs + this.#bucketNs) return this.#bucket;
+    this.#bucket = Math.min(BUCKET_COUNT_MAX, Math.floor(tNs / this.#bucketNs));
+    this.#bucketFromNs = this.#bucket * this.#bucketNs;
+    return this.#bucket;
   }
 
   #end(event: EventView, bucket: number): void {
@@ -145,8 +157,10 @@ export class TimelineBuilder {
   }
 
   #lane(instance: number): Lane | undefined {
-    const lane = this.#lanes.get(instance);
-    if (lane !== undefined || instance < 0 || this.#lanes.size >= LANES_MAX) return lane;
+    const lane = this.#lanes[instance];
+    if (lane !== undefined || instance < 0 || this.#laneCount >= LANES_MAX) return lane;
+    this.#laneCount += 1;
+    while (this.#lanes.length <= instance) this.#lanes.push(undefined);
     const made: Lane = {
       instance: this.#names[instance] ?? String(instance),
       states: [],
@@ -154,7 +168,7 @@ export class TimelineBuilder {
       attempts: [],
       failures: [],
     };
-    this.#lanes.set(instance, made);
+    this.#lanes[instance] = made;
     return made;
   }
 }
