@@ -309,8 +309,8 @@ export function creditStream(core: Core, stream: Stream, byteCount: number): voi
   if (!stream.remoteOpen) return;
   stream.credit += byteCount;
   if (core.closed || stream.credit * 2 < core.limits.streamWindowBytes) return;
-  // The peer had less than half its window left: it may be waiting for this.
-  if (stream.recvWindow * 4 < core.limits.streamWindowBytes) core.urgent = true;
+  // The peer has at most half its window left, less what it sent meanwhile: it may be waiting for this.
+  core.urgent = true;
   writeWindowUpdate(core, stream.id, stream.credit);
   stream.recvWindow += stream.credit;
   stream.credit = 0;
