@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './scripts/closing-line.ts';
 
+const WITH_PROCESSES = ['test/e2e/**/*.test.ts', 'test/property/**/*.test.ts', 'test/worlds/**/*.test.ts'];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -9,9 +11,24 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'threads',
     testTimeout: 60_000,
     reporters: ['default', new ClosingLine()],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'pure', include: ['test/**/*.test.ts'], exclude: WITH_PROCESSES },
+      },
+      {
+        extends: true,
+        // These start whole meshes of processes: two at once would disturb each other's timing.
+        test: {
+          name: 'processes',
+          include: WITH_PROCESSES,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

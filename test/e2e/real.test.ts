@@ -238,6 +238,34 @@ describe('a run', () => {
   });
 });
 
+test('a packed instance is killed alone: its neighbours in the process live, and it comes back', async () => {
+  const made = make({ isolated: new Set() });
+  const packs = (): number[] =>
+    processesOf(runId).filter((pid) => commandOf(pid).includes('/instance/worker'));
+  let before: number[] = [];
+  const { world, journal } = made;
+  await world.start();
+  before = packs();
+  const zeroNs = world.nowNs;
+  world.startLoad(openLoad(100, 1_500));
+  await world.runUntil(zeroNs + 400e6);
+  await world.apply({ op: 'kill', instance: 1 });
+  const deadNs = world.nowNs;
+  await world.runUntil(zeroNs + 900e6);
+  await world.apply({ op: 'start', instance: 1 });
+  const backNs = world.nowNs;
+  expect(packs()).toEqual(before);
+  await world.runUntil(zeroNs + 1_500e6);
+  const { live } = world;
+  await world.settle(3e9);
+  await world.stop();
+  expect(live).toEqual({ calls: 150, failed: expect.any(Number) });
+  const arrived = eventsOf(journal).filter(({ kind }) => kind === Kind.attemptArrived);
+  const between = arrived.filter(({ tNs }) => tNs > deadNs && tNs < backNs - 50e6);
+  expect(new Set(between.map(({ instance }) => instance))).toEqual(new Set([0, 2]));
+  expect(arrived.some(({ instance, tNs }) => instance === 1 && tNs > backNs)).toBe(true);
+});
+
 describe('trouble', () => {
   test('a worker that dies by itself ends the run and is named', async () => {
     const { world } = make();

@@ -18,7 +18,7 @@ const gaps = (...stalls: readonly [endMs: number, ms: number][]): Gaps => {
   return made;
 };
 
-test.each([
+const CASES: [string, [number, number][], string | null][] = [
   ['none', [], null],
   ['short', [[3_000, 999]], null],
   ['over before the load', [[900, 1_500]], null],
@@ -34,7 +34,9 @@ test.each([
     ],
     '1800 ms until 4.900 s',
   ],
-] as const)('%s', (_name, stalls, text) => {
+];
+
+test.each(CASES)('%s', (_name, stalls, text) => {
   const verdict = gaps(...stalls).verdict();
   expect(verdict?.outcome ?? null).toBe(text === null ? null : 'inconclusive');
   if (text !== null) expect(verdict?.explanation).toContain(text);
