@@ -2,7 +2,6 @@
  * One call from its request headers to its final status: picks, sends, replays, answers. Pooled and flat: what a call
  * needs on its way costs no allocation. The carrier's events come in through the two sessions.
  */
-import { backoffNs, isRetryable, pushbackNs, withinBudget } from '../policy/retry.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
@@ -11,6 +10,7 @@ import type { Context } from './context.ts';
 import type { DownstreamSession } from './downstream-session.ts';
 import { LINGERING } from './lingering.ts';
 import type { AttemptEnd } from './observer.ts';
+import { retryWaitNs } from './retry-wait.ts';
 import { GRPC, H2, statusOfHttp, statusOfReset } from './statuses.ts';
 import { withStatus } from './answers.ts';
 import { Timer } from './timers.ts';
@@ -303,7 +303,7 @@ export class Call extends CallRecord implements TimerOwner {
       counters.retriesTransparent++;
       return this.#retryNow();
     }
-    const waitNs = this.#policyWait(status, block, end === 'connection_lost' && this.retries === 0);
+    const waitNs = retryWaitNs(this.#context, this, status, end === 'connection_lost' && this.retries === 0);
     if (waitNs < 0) return this.#giveUp();
     this.retries++;
     this.retryAlive = true;
@@ -311,29 +311,6 @@ export class Call extends CallRecord implements TimerOwner {
     counters.retriesAlive++;
     if (waitNs === 0) this.#retryNow();
     else this.#context.timers.arm(this.backoffTimer, this.#context.nowNs, waitNs);
-  }
-
-  /** How long to wait before a retry by policy; -1: there is none. */
-  #policyWait(status: number, block: HeaderBlock | null, atOnce: boolean): number {
-    const context = this.#context;
-    const { config, counters } = context;
-    const sentByPolicy = this.attemptsSent - (this.transparentUsed ? 1 : 0);
-    if (!this.isGrpc || sentByPolicy >= context.attemptsMax || !isRetryable(config.retry, status)) return -1;
-    const pushback = block === null ? null : pushbackNs(block.get('grpc-retry-pushback-ms'));
-    if (pushback === -1) return -1;
-    if (!withinBudget(config.retry, counters.retriesAlive, counters.callsAlive)) {
-      counters.retriesOverBudget++;
-      return -1;
-    }
-    let waitNs = 0;
-    if (pushback !== null) {
-      waitNs = pushback;
-      this.backoffStep = 0;
-    } else {
-      this.backoffStep++;
-      if (!atOnce) waitNs = backoffNs(config.retry, this.backoffStep, context.random());
-    }
-    return context.nowNs + waitNs >= this.deadlineNs ? -1 : waitNs;
   }
 
   #retryNow(): void {

@@ -1,19 +1,11 @@
 /** The sidecar's options: one table of flags for both process entries, merged over the configuration file and the defaults. */
 import { parseAddress } from '../policy/address.ts';
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
-import { DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
+import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 
 /** What `--tag` without a text puts in front of replies. */
 export const DEFAULT_TAG = 'Sidecar: ';
-
-export const DEFAULT_HEALTH: HealthConfig = {
-  intervalMs: 1_000,
-  timeoutMs: 500,
-  unhealthyThreshold: 2,
-  healthyThreshold: 1,
-  service: '',
-};
 
 /** Everything one sidecar process is told. */
 export interface SidecarOptions extends SidecarConfig {

@@ -49,6 +49,15 @@ export interface SidecarConfig {
   drainMs: number;
 }
 
+/** Used for what is left open where health checks are on. */
+export const DEFAULT_HEALTH: HealthConfig = {
+  intervalMs: 1_000,
+  timeoutMs: 500,
+  unhealthyThreshold: 2,
+  healthyThreshold: 1,
+  service: '',
+};
+
 /** Defaults; each may be overridden by flag or file. */
 export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   balancer: 'round_robin',
