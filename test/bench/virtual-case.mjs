@@ -3,6 +3,7 @@
 import { check, load, runScenario, scenario } from '../../dist/sim/index.js';
 
 const RATE_PER_SECOND = 10_000;
+const HEALTH_INTERVAL_MS = 1_000;
 const WARM_CALLS = 300_000;
 
 /** Lognormal answers of 5 ms at 10,000 calls a second: 50 calls in flight. Two instances die and come back, a third fails some calls. */
@@ -13,7 +14,7 @@ function meshOf({ calls, instances, sidecars }) {
       services: { greeter: { instances, latency: load.lognormal({ medianMs: 5, p99Ms: 20 }) } },
       sidecar: {
         replicas: sidecars,
-        health: { intervalMs: 1_000, timeoutMs: 500 },
+        health: { intervalMs: HEALTH_INTERVAL_MS, timeoutMs: 500 },
         retry: { attempts: 3, budget: 0.5, budgetMinConcurrent: 20 },
       },
     },
@@ -55,6 +56,9 @@ const told = {
   error: record.error?.message ?? null,
   cpuSeconds: (user + system) / 1e6,
   wallMs: record.wallMs,
+  /** Every sidecar checks every instance, so these grow with both while calls stay the same. */
+  healthChecksPerCall:
+    ((record.simulatedMs / HEALTH_INTERVAL_MS) * wanted.instances * wanted.sidecars) / record.stats.calls,
   rssMb: process.resourceUsage().maxRSS / 1024,
 };
 process.stdout.write(`${JSON.stringify(told)}\n`);
