@@ -1,6 +1,6 @@
 /**
- * Runs drawn scenarios until one is violated; the failing one is shrunk to the fewest faults and thrown as a scenario to paste,
- * with its seed. MESHWRIGHT_PROPERTY_SEED and MESHWRIGHT_PROPERTY_RUNS change what is drawn.
+ * Runs drawn scenarios until one is violated; the failing one is shrunk to the fewest faults (in the real world, where a run
+ * takes seconds, it is not) and thrown as a scenario to paste, with its seed. MESHWRIGHT_PROPERTY_SEED and MESHWRIGHT_PROPERTY_RUNS change what is drawn.
  */
 import fc from 'fast-check';
 import { type RunOptions, runScenario } from '../../sim/engine/run.ts';
@@ -20,6 +20,9 @@ export interface Explored {
   outcomes: Record<string, number>;
   exercised: Record<string, number>;
   faults: Record<string, number>;
+  last: ScenarioRecord | null;
+  /** Inconclusive verdicts, in words. */
+  doubts: string[];
 }
 
 /** Throws the smallest case found whose checks are violated or that cannot be run at all. */
@@ -28,7 +31,16 @@ export async function explore(
   runs: number,
   options: Omit<RunOptions, 'seed'>,
 ): Promise<Explored> {
-  const total: Explored = { runs: 0, calls: 0, outcomes: {}, exercised: {}, faults: {} };
+  const real = options.world === 'real';
+  const total: Explored = {
+    runs: 0,
+    calls: 0,
+    outcomes: {},
+    exercised: {},
+    faults: {},
+    last: null,
+    doubts: [],
+  };
   const property = fc.asyncProperty(cases, async ({ scenario, seed }) => {
     const record = await runScenario(scenario, { ...options, seed });
     add(total, record);
@@ -36,10 +48,12 @@ export async function explore(
   });
   const seed = Number(process.env['MESHWRIGHT_PROPERTY_SEED'] ?? 1);
   const numRuns = Math.ceil(runs * Number(process.env['MESHWRIGHT_PROPERTY_RUNS'] ?? 1));
-  const found = await fc.check(property, { seed, numRuns, endOnFailure: false });
+  const found = await fc.check(property, { seed, numRuns, endOnFailure: real });
   if (!found.failed) return total;
   const [smallest] = found.counterexample as [Case];
-  const record = await runScenario(smallest.scenario, { ...options, seed: smallest.seed });
+  const record = real
+    ? (total.last as ScenarioRecord)
+    : await runScenario(smallest.scenario, { ...options, seed: smallest.seed });
   throw new Error(
     [
       `run ${found.numRuns} of ${numRuns} broke it (fast-check seed ${found.seed}, shrunk ${found.numShrinks} times)`,
@@ -60,6 +74,10 @@ function complaints(record: ScenarioRecord): string[] {
 function add(total: Explored, record: ScenarioRecord): void {
   total.runs += 1;
   total.calls += record.stats.calls;
+  total.last = record;
+  for (const { outcome, check, explanation } of record.verdicts) {
+    if (outcome === 'inconclusive') total.doubts.push(`${check}: ${explanation}`);
+  }
   count(total.outcomes, record.outcome, 1);
   for (const { check, exercised } of record.verdicts) count(total.exercised, check, exercised);
   for (const { kind } of record.timeline.faults) count(total.faults, kind, 1);

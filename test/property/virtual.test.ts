@@ -40,5 +40,5 @@ test('no call is sent more often than its attempts and one free retry, whatever 
 });
 
 function say(name: string, { runs, calls, outcomes, exercised, faults }: Explored): void {
-  console.log(`${name}: ${runs} runs, ${calls} calls`, outcomes, exercised, faults);
+  console.log(`${name}: ${runs} runs, ${calls} calls`, JSON.stringify({ outcomes, exercised, faults }));
 }
