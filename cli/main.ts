@@ -19,11 +19,22 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 export async function main(argv: readonly string[]): Promise<void> {
   guardPipes();
   try {
+    refuseUnknown(argv[2]);
     const program = await buildProgram(argv[2]);
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/** Throws MW_USAGE for a word that is no command. */
+function refuseUnknown(asked: string | undefined): void {
+  if (asked === undefined || asked.startsWith('-') || Object.hasOwn(COMMANDS, asked)) return;
+  const names = Object.keys(COMMANDS).join(', ');
+  throw new MeshwrightError('MW_USAGE', `unknown command ${JSON.stringify(asked)}`, {
+    place: 'the first argument',
+    remedy: `use one of ${names}; \`meshwright --help\` describes them.`,
+  });
 }
 
 async function buildProgram(asked: string | undefined): Promise<Command> {

@@ -5,6 +5,7 @@ import { RUN_RECORD_VERSION, type RunRecord } from '../sim/spec/run-record.ts';
 import { terminalFailure, terminalScenario, terminalSummary } from '../reports/terminal.ts';
 import { print } from './output.ts';
 import { Collector } from './run/collector.ts';
+import { guardCrashes } from './run/crash-guard.ts';
 import { makeRunFolder } from './run/folder.ts';
 import { watchInterrupts } from './run/interrupt.ts';
 import { type RunFlags, type RunOptions, runOptions } from './run/options.ts';
@@ -41,6 +42,7 @@ async function run(options: RunOptions): Promise<RunRecord['outcome']> {
     process.stdout.isTTY === true && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb';
   const progress = startProgress({ live, fileCount: options.files.length, colors });
   const interrupt = watchInterrupts(() => progress.stop());
+  const crashes = guardCrashes(() => progress.stop());
   const collector = new Collector(
     {
       onFile: (file) => progress.file(file),
@@ -70,6 +72,7 @@ async function run(options: RunOptions): Promise<RunRecord['outcome']> {
     return record.outcome;
   } finally {
     progress.stop();
+    crashes.release();
     interrupt.release();
   }
 }

@@ -14,11 +14,6 @@ export function formatMs(ms: number): string {
   return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
 }
 
-/** Share of a whole in percent, '20.0 %'; '–' when the whole is nothing. */
-export function formatShare(part: number, whole: number): string {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : '–';
-}
-
 export interface ShareRow {
   instance: InstanceStats;
   /** Share of first picks, 0 to 1, and what round robin would have given. */

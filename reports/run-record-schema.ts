@@ -113,7 +113,7 @@ export const runRecordSchema = z.strictObject({
 /** JSON Schema (2020-12) of a run record, as committed in reports/run-record.schema.json. */
 export function runRecordJsonSchema(): Record<string, unknown> {
   return {
-    $id: 'https://meshwright.dev/schema/run-record-1.json',
+    $id: 'urn:meshwright:run-record:1',
     title: 'meshwright run record',
     ...z.toJSONSchema(runRecordSchema, { target: 'draft-2020-12' }),
   };

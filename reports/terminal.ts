@@ -28,7 +28,7 @@ export function terminalScenario(record: ScenarioRecord, colors: Colors): string
   ];
   if (record.shows !== null) lines.push(`  ${colors.dim(printableLine(record.shows))}`);
   if (record.error !== null) {
-    lines.push(`  ${paint(printable(record.error.code))}: ${printable(record.error.message)}`);
+    lines.push(`  ${paint(printableLine(record.error.code))}: ${printable(record.error.message)}`);
   }
   for (const verdict of record.verdicts) lines.push(...verdictLines(verdict, colors));
   if (record.stats.calls > 0) lines.push(...statsLines(record.stats, colors));
@@ -106,7 +106,10 @@ function shareLines(stats: RunStats, colors: Colors): string[] {
     rows.length <= SHARE_ROWS_MAX
       ? indexes
       : indexes.sort((a, b) => off(b) - off(a) || a - b).slice(0, SHARE_ROWS_MAX);
-  const width = Math.max(0, ...chosen.map((index) => printable(rows[index]?.instance.name ?? '', 30).length));
+  const width = Math.max(
+    0,
+    ...chosen.map((index) => printableLine(rows[index]?.instance.name ?? '', 30).length),
+  );
   const lines = chosen
     .sort((a, b) => a - b)
     .map((index, at) => {
@@ -117,7 +120,7 @@ function shareLines(stats: RunStats, colors: Colors): string[] {
       const failures =
         instance.failures > 0 ? colors.yellow(` · ${formatCount(instance.failures)} failed`) : '';
       const head = at === 0 ? label('share', colors) : ' '.repeat(LABEL_CELLS);
-      return `  ${head}${printable(instance.name, 30).padEnd(width)} ${colors.cyan(bar)} ${figures}${failures}`;
+      return `  ${head}${printableLine(instance.name, 30).padEnd(width)} ${colors.cyan(bar)} ${figures}${failures}`;
     });
   if (chosen.length < rows.length) {
     lines.push(

@@ -20,7 +20,7 @@ export interface SerializedFailure {
 /** `file` is the scenario file it happened in; `timeoutMs` explains vitest's own timeout. */
 export function failureOf(error: SerializedFailure, file: string, root: string, timeoutMs: number): Failure {
   const here = relative(root, file) || file;
-  const message = stripAnsi(error.message ?? String(error));
+  const message = withoutStack(stripAnsi(error.message ?? String(error)));
   const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
   const code = text(error['code']);
   if (code?.startsWith('MW_')) {
@@ -51,6 +51,13 @@ export function failureOf(error: SerializedFailure, file: string, root: string, 
   }
   const name = error.name === undefined || error.name === 'Error' ? '' : `${error.name}: `;
   return { code: 'MW_SCENARIO', message: `throws: ${name}${message}`, file: placeIn(error, file, root) };
+}
+
+/** Some errors carry their stack in their message; people get what comes before it, unless they debug. */
+function withoutStack(message: string): string {
+  if (process.env['MESHWRIGHT_DEBUG'] !== undefined) return message;
+  const at = message.search(/\n\s+at \S/);
+  return at < 0 ? message : message.slice(0, at);
 }
 
 /** Removes terminal colour sequences that a compiler puts into its messages. */

@@ -30,7 +30,12 @@ export async function driveVitest(
   collector: Collector,
   signal: AbortSignal,
 ): Promise<DriveEnd> {
-  process.env['MESHWRIGHT_RUN'] = JSON.stringify({ worlds: options.worlds, seed: options.seed, folder });
+  process.env['MESHWRIGHT_RUN'] = JSON.stringify({
+    worlds: options.worlds,
+    seed: options.seed,
+    folder,
+    timeoutMs: options.timeoutMs,
+  });
   const vitest = await startVitest(options, collector);
   const project = vitest.getRootProject();
   const specifications = options.files.map((file) => project.createSpecification(realpathSync(file)));

@@ -17,8 +17,3 @@ export function toNs(duration: Duration): number {
   }
   return Math.round(value * (UNIT_NS[match?.[2] as string] as number));
 }
-
-/** Milliseconds of a duration. */
-export function toMs(duration: Duration): number {
-  return toNs(duration) / 1e6;
-}
