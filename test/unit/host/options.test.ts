@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../../proxy/host/config-file.ts';
+import { DEFAULT_TAG, resolveOptions } from '../../../proxy/host/options.ts';
+import { parseFlags } from '../../../proxy/host/parse-flags.ts';
+import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meshwright-options-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const BASE = { listen: '127.0.0.1:0', upstream: 'a:1,b:2' };
+
+function config(text: string): string {
+  const path = join(folder, 'sidecar.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('options', () => {
+  it('are the defaults where nothing is said', () => {
+    const { balancer, health, retry, timeout, tag, drainMs, ...rest } = resolveOptions(BASE);
+    expect({ balancer, health, retry, timeout, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
+    expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
+    expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
+      ...DEFAULT_HEALTH,
+      intervalMs: 50,
+    });
+    expect(resolveOptions({ ...BASE, tag: true }).tag).toBe(DEFAULT_TAG);
+  });
+
+  it('take flags before the file, and the file before the defaults', () => {
+    const file = { 'drain-ms': '7', 'retry-attempts': '2', 'retry-on': '8, 14' };
+    const options = resolveOptions({ ...BASE, 'drain-ms': '9' }, file);
+    expect(options.drainMs).toBe(9);
+    expect(options.retry).toMatchObject({ attempts: 2, retryableStatuses: [8, 14] });
+  });
+
+  it.each([
+    [{ 'retry-attempts': '6' }, '"6" is not a number from 1 to 5'],
+    [{ 'retry-attempts': '1.5' }, 'not a whole number'],
+    [{ 'retry-on': '17' }, 'grpc-status numbers from 1 to 16'],
+    [{ 'retry-budget': '-1' }, 'not a number'],
+    [{ 'connect-timeout-ms': '0' }, 'from 1 to 600000'],
+    [{ 'trace-fd': '0' }, 'from 1 to'],
+    [{ 'trace-epoch-ns': '1e9' }, 'whole nanoseconds'],
+    [{ tag: 'ü'.repeat(513) }, 'at most 1024 octets'],
+    [{ endpoints: 'f.yaml' }, 'endpoints are given twice'],
+    [{ admin: '127.0.0.1.example:1' }, 'a loopback address'],
+    [{ listen: 'x' }, 'not HOST:PORT'],
+    [{ upstream: 'a:0' }, 'not HOST:PORT'],
+  ])('%j is refused', (flags, message) => {
+    const resolve = (): unknown => resolveOptions({ ...BASE, ...flags });
+    expect(resolve).toThrow(message);
+    const [name] = Object.keys(flags);
+    expect(resolve).toThrow(expect.objectContaining({ code: 'MW_USAGE', place: `--${name}` }));
+  });
+});
+
+describe('flags of the direct entry', () => {
+  it('come with a space or an equals sign; a tag may be bare', () => {
+    const argv = ['--listen', 'x:1', '--upstream=a:1', '--tag', '--watch-stdin'];
+    expect(parseFlags(argv)).toEqual({ listen: 'x:1', upstream: 'a:1', tag: true, 'watch-stdin': true });
+    expect(parseFlags(['--tag', 'Me: '])).toEqual({ tag: 'Me: ' });
+  });
+});
+
+describe('the configuration file', () => {
+  it('says the same as flags; paths count from its folder', () => {
+    const path = config('listen: 127.0.0.1:0\nendpoints: e.yaml\nretry: { budget: 0.5 }\ntag: true\n');
+    const raw = readConfigFile(path);
+    expect(raw).toMatchObject({ endpoints: join(folder, 'e.yaml'), 'retry-budget': '0.5', tag: true });
+    const options = resolveOptions({}, raw);
+    expect(options).toMatchObject({ listen: '127.0.0.1:0', tag: DEFAULT_TAG, retry: { budget: 0.5 } });
+    expect(readConfigFile(config('upstream: [a:1, b:2]')).upstream).toBe('a:1,b:2');
+  });
+
+  it.each([
+    ['health: {}', 'health.intervalMs'],
+    ['retry: { attempts: -1 }', 'retry.attempts'],
+    ['retry: { retryableStatuses: [0] }', 'retry.retryableStatuses.0'],
+    ['timeout: { conectMs: 1 }', 'timeout'],
+    ['drainMs: soon', 'drainMs'],
+    ['[]', 'the top level'],
+    ['{', 'neither YAML nor JSON'],
+  ])('%j is refused at its place', (text, place) => {
+    const path = config(text);
+    const read = (): unknown => readConfigFile(path);
+    expect(read).toThrow(place);
+    expect(read).toThrow(expect.objectContaining({ code: 'MW_CONFIG', place: path }));
+  });
+});
