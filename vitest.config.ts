@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './scripts/closing-line.ts';
 
-const WITH_PROCESSES = ['test/e2e/**/*.test.ts', 'test/property/**/*.test.ts', 'test/worlds/**/*.test.ts'];
+const WITH_PROCESSES = ['e2e', 'gallery', 'property', 'worlds'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 
 export default defineConfig({
   resolve: {

@@ -1,4 +1,4 @@
-/** Plants a bug: copies the built package, changes one exact line of it, and runs a scenario with the copy in a process of its own. */
+/** Plants a bug: copies the built package, changes exact lines of it, and runs a scenario with the copy in a process of its own. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,36 +6,35 @@ import type { ScenarioRecord } from '../../sim/spec/run-record.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
-export interface Bug {
-  name: string;
-  /** Built file, relative to dist. */
+/** One exact line of a built file (relative to dist), which stands there once, and what it becomes. */
+export interface Change {
   file: string;
   line: string;
   becomes: string;
+}
+
+export interface Bug {
+  name: string;
+  /** All of them together are the bug: a rule that is guarded twice falls only when both guards do. */
+  changes: readonly Change[];
   /** A module body that has scenario, check and load in scope and evaluates to the scenario's arguments. */
   scenario: string;
 }
 
 /** `planted` false runs the untouched mirror. */
-export function runBug(bug: Bug, planted: boolean): ScenarioRecord {
+export function runBug(bug: Bug, planted: boolean, world: 'virtual' | 'real' = 'virtual'): ScenarioRecord {
   const folder = join(
     ROOT,
     '.meshwright/gallery',
-    `${bug.name}-${planted ? 'bug' : 'mirror'}-${process.pid}`,
+    `${bug.name}-${world}-${planted ? 'bug' : 'mirror'}-${process.pid}`,
   );
   try {
     mkdirSync(folder, { recursive: true });
     cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
-    const target = join(folder, 'dist', bug.file);
-    const parts = readFileSync(target, 'utf8').split(bug.line);
-    if (parts.length !== 2) {
-      throw new Error(
-        `${bug.file} has ${parts.length - 1} times the line to change; the source drifted: ${bug.line}`,
-      );
-    }
-    if (planted) writeFileSync(target, parts.join(bug.becomes));
+    cpSync(join(ROOT, 'protos'), join(folder, 'protos'), { recursive: true });
+    for (const change of bug.changes) plant(join(folder, 'dist'), change, planted);
     const code = `import { scenario, check, load, runScenario } from './dist/sim/index.js';
-const record = await runScenario(scenario(${JSON.stringify(bug.name)}, ${bug.scenario}), { world: 'virtual', seed: 1 });
+const record = await runScenario(scenario(${JSON.stringify(bug.name)}, ${bug.scenario}), { world: '${world}', seed: 1 });
 console.log(JSON.stringify(record));`;
     writeFileSync(join(folder, 'run.mjs'), code);
     const env = { PATH: process.env['PATH'] ?? '' };
@@ -48,4 +47,13 @@ console.log(JSON.stringify(record));`;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function plant(dist: string, { file, line, becomes }: Change, planted: boolean): void {
+  const target = join(dist, file);
+  const parts = readFileSync(target, 'utf8').split(line);
+  if (parts.length !== 2) {
+    throw new Error(`${file} has ${parts.length - 1} times the line to change; the source drifted: ${line}`);
+  }
+  if (planted) writeFileSync(target, parts.join(becomes));
 }
