@@ -11,6 +11,7 @@ import type { DownstreamSession } from './downstream-session.ts';
 import { LINGERING } from './lingering.ts';
 import type { AttemptEnd } from './observer.ts';
 import { retryWaitNs } from './retry-wait.ts';
+import { forwardable } from './hop-by-hop.ts';
 import { GRPC, H2, statusOfHttp, statusOfReset } from './statuses.ts';
 import { withStatus } from './answers.ts';
 import { Timer } from './timers.ts';
@@ -39,7 +40,7 @@ export class Call extends CallRecord implements TimerOwner {
     this.stream = stream;
     this.isGrpc = block.isGrpc;
     this.requestEnded = endStream;
-    this.request = context.requestFields.strip(block);
+    this.request = forwardable(block);
     if (context.observer !== null) this.number = context.observer.callStarted(context.nowNs, stream, block);
     let timeoutNs = block.timeoutNs;
     if (timeoutNs === -1) timeoutNs = context.callNs === 0 ? -1 : context.callNs;
@@ -77,7 +78,7 @@ export class Call extends CallRecord implements TimerOwner {
 
   handleRequestTrailers(block: HeaderBlock): void {
     this.requestEnded = true;
-    this.requestTrailers = this.#context.requestFields.strip(block);
+    this.requestTrailers = forwardable(block);
     const attempt = this.attempt;
     if (attempt === null) return;
     attempt.session?.link?.sendTrailers(attempt.stream as LinkStream, this.requestTrailers);
@@ -109,7 +110,7 @@ export class Call extends CallRecord implements TimerOwner {
     }
     const link = this.session?.link;
     const stream = this.stream as LinkStream;
-    const out = this.#context.responseFields.strip(block);
+    const out = forwardable(block);
     if (endStream) {
       if (this.isGrpc && block.grpcStatus > 0) return this.#handleRefusal(attempt, block);
       link?.sendHeaders(stream, out, true);
@@ -150,13 +151,13 @@ export class Call extends CallRecord implements TimerOwner {
     const rest = this.tagger?.rest();
     if (rest !== undefined && rest.length > 0) link?.sendData(stream, rest, false);
     if (block.grpcStatus >= 0 || !this.isGrpc) {
-      link?.sendTrailers(stream, this.#context.responseFields.strip(block));
+      link?.sendTrailers(stream, forwardable(block));
       this.#complete(block.grpcStatus);
       return;
     }
     const status = statusOfHttp(attempt.httpStatus);
     const message = `${attempt.session?.name ?? ''} sent trailers without grpc-status`;
-    link?.sendTrailers(stream, withStatus(this.#context.responseFields.strip(block), status, message));
+    link?.sendTrailers(stream, withStatus(forwardable(block), status, message));
     this.#complete(status);
   }
 
@@ -322,7 +323,7 @@ export class Call extends CallRecord implements TimerOwner {
   /** Tells the caller of the last failure. */
   #giveUp(): void {
     if (this.failureBlock !== null && !this.committed) {
-      const out = this.#context.responseFields.strip(this.failureBlock);
+      const out = forwardable(this.failureBlock);
       this.session?.link?.sendHeaders(this.stream as LinkStream, out, true);
       this.#end(this.failureStatus, false);
       return;

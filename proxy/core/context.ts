@@ -6,7 +6,6 @@ import { RoundRobin } from '../policy/round-robin.ts';
 import { Answers } from './answers.ts';
 import { Attempt } from './attempt.ts';
 import { Call } from './call.ts';
-import { HopByHop } from './hop-by-hop.ts';
 import type { SidecarEnvironment } from './machine.ts';
 import type { Observer } from './observer.ts';
 import { Counters } from './counters.ts';
@@ -29,8 +28,6 @@ export class Context {
   readonly callNs: number;
   readonly timers = new TimerTable();
   readonly answers = new Answers();
-  readonly requestFields = new HopByHop();
-  readonly responseFields = new HopByHop();
   readonly counters = new Counters();
   readonly balancer: RoundRobin<Upstream>;
   /** Calls for which no endpoint is pickable yet. */

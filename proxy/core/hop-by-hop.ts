@@ -11,24 +11,20 @@ const CONNECTION_FIELDS = new Set([
   'upgrade',
 ]);
 
-/** Remembers its last block, for blocks are shared between calls whose headers are equal. */
-export class HopByHop {
-  #last: HeaderBlock | null = null;
-  #lastOut: HeaderBlock | null = null;
+/**
+ * The block as it may be passed on: itself when it holds nothing of the kind. `te` stays only as `trailers`. Found once
+ * per distinct block, for blocks are shared between calls whose headers are equal.
+ */
+export function forwardable(block: HeaderBlock): HeaderBlock {
+  return block.forwarded ?? stripped(block);
+}
 
-  /** The block as it may be passed on: itself when it holds nothing of the kind. `te` stays only as `trailers`. */
-  strip(block: HeaderBlock): HeaderBlock {
-    if (block === this.#last) return this.#lastOut as HeaderBlock;
-    let out = block;
-    for (const { name, value } of block.fields) {
-      if (!isConnectionField(name, value)) continue;
-      out = new HeaderBlock(block.fields.filter((field) => !isConnectionField(field.name, field.value)));
-      break;
-    }
-    this.#last = block;
-    this.#lastOut = out;
-    return out;
-  }
+function stripped(block: HeaderBlock): HeaderBlock {
+  const isAny = block.fields.some(({ name, value }) => isConnectionField(name, value));
+  const kept = (): HeaderBlock =>
+    new HeaderBlock(block.fields.filter(({ name, value }) => !isConnectionField(name, value)));
+  block.forwarded = isAny ? kept() : block;
+  return block.forwarded;
 }
 
 function isConnectionField(name: string, value: string): boolean {

@@ -25,6 +25,8 @@ export class HeaderBlock {
   readonly isGrpc: boolean;
   /** A slot for whoever forwards the block (encoder memo); not part of its value. */
   memo: unknown = null;
+  /** A slot for the block without its connection's own fields, once somebody asked for it; not part of its value. */
+  forwarded: HeaderBlock | null = null;
 
   constructor(fields: readonly HeaderField[]) {
     let path = '';
