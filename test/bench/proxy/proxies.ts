@@ -18,7 +18,7 @@ export interface Proxy {
   start(ports: readonly number[], folder: string): Promise<Started>;
 }
 
-export interface Started {
+interface Started {
   child: ChildProcess;
   /** HOST:PORT for calls. */
   address: string;
