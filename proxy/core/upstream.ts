@@ -11,7 +11,10 @@ import type { TimerOwner } from './timers.ts';
 import { UpstreamSession } from './upstream-session.ts';
 import { WaitList } from './wait-list.ts';
 
-/** Connections to one endpoint at most; further ones are opened when no stream fits on those there are (MS-30). */
+/**
+ * Connections to one endpoint at most; further ones are opened when no stream fits on those there are (MS-30). They stay
+ * for the next rush until the endpoint closes them or leaves: this bound is what they can cost.
+ */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
 export class Upstream implements TimerOwner {
