@@ -4,7 +4,7 @@ import { Judge } from '../../../sim/engine/judge.ts';
 import { Kind } from '../../../sim/journal/events.ts';
 import { Journal } from '../../../sim/journal/journal.ts';
 
-const KINDS = [Kind.callStart, Kind.attemptSent, Kind.callEnd, Kind.phase];
+const KINDS: readonly Kind[] = [Kind.callStart, Kind.attemptSent, Kind.callEnd, Kind.phase];
 
 test('thirteen listeners hear what they asked for', () => {
   const heard = Array.from({ length: 13 }, () => [] as string[]);
