@@ -32,6 +32,14 @@ describe('noLostRequests', () => {
     ).toEqual(['holds', 'violated']);
     expect(new Script(1).verdict(check.noLostRequests()).outcome).toBe('not exercised');
   });
+
+  test('says how many were OK and how many had an allowed status', () => {
+    const script = new Script(1).up(1).picks([0, 0, 0]);
+    script.end(script.begin(), 14).end(script.begin(), 8);
+    expect(script.verdict(check.noLostRequests({ allowStatuses: [14, 8] })).explanation).toBe(
+      'All 5 calls were answered: 3 OK, 2 with an allowed status (8, 14).',
+    );
+  });
 });
 
 describe('retryAmplification', () => {

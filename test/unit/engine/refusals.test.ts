@@ -1,0 +1,176 @@
+/** Whatever cannot be run is refused when the scenario is declared, with what is wrong, where, and what to write instead. */
+import { describe, expect, test } from 'vitest';
+import { MeshwrightError } from '../../../sim/base/errors.ts';
+import { failover } from '../../../sim/checks/failover.ts';
+import { noLostRequests } from '../../../sim/checks/no-lost-requests.ts';
+import { load } from '../../../sim/engine/load.ts';
+import { runScenario } from '../../../sim/engine/run.ts';
+import { defineScenario } from '../../../sim/engine/scenario.ts';
+import type { FaultClock } from '../../../sim/spec/scenario.ts';
+
+const GOOD = {
+  mesh: { services: { greeter: { instances: 3 } } },
+  load: load.open({ ratePerSecond: 100, forMs: 2_000 }),
+  checks: [noLostRequests()],
+};
+
+function refusal(name: unknown, spec: unknown): MeshwrightError {
+  try {
+    defineScenario(name as string, spec as Parameters<typeof defineScenario>[1]);
+  } catch (error) {
+    expect(error).toBeInstanceOf(MeshwrightError);
+    expect((error as MeshwrightError).code).toBe('MW_SCENARIO');
+    expect((error as MeshwrightError).remedy).not.toBeNull();
+    return error as MeshwrightError;
+  }
+  throw new Error('it was accepted');
+}
+
+const greeters = (instances: unknown, more: object = {}) => ({
+  mesh: { services: { greeter: { instances, ...more } } },
+});
+const faults = (list: (at: FaultClock<string>) => unknown) => ({ faults: list });
+type Row = [string, object, RegExp];
+
+describe('the mesh', () => {
+  test.each<Row>([
+    ['zero instances', greeters(0), /'instances' is 0 .*mesh\.services\.greeter.*whole number from 1/],
+    ['half an instance', greeters(2.5), /'instances' is 2\.5/],
+    ['too many', greeters(10_001), /'instances' is 10001.*10000/],
+    ['no service', { mesh: { services: {} } }, /it has 0 services/],
+    ['two services', { mesh: { services: { a: {}, b: {} } } }, /it has 2 services.*exactly one/],
+    ['no mesh', { mesh: undefined }, /names no mesh/],
+    ['a bad name', { mesh: { services: { 'a/b': { instances: 1 } } } }, /'a\/b' cannot name a service/],
+    ['a negative latency', greeters(1, { latency: load.constant(-1) }), /'ms' is -1/],
+    ['p99 below the median', greeters(1, { latency: load.lognormal({ medianMs: 9, p99Ms: 3 }) }), /p99Ms/],
+    [
+      'no such balancer',
+      { mesh: { ...GOOD.mesh, sidecar: { balancer: 'random' } } },
+      /unknown balancer "random"/,
+    ],
+    [
+      'six attempts',
+      { mesh: { ...GOOD.mesh, sidecar: { retry: { attempts: 6 } } } },
+      /retry\.attempts' is 6/,
+    ],
+    [
+      'a budget above one',
+      { mesh: { ...GOOD.mesh, sidecar: { retry: { budget: 2 } } } },
+      /retry\.budget' is 2/,
+    ],
+    ['no sidecar', { mesh: { ...GOOD.mesh, sidecar: { replicas: 0 } } }, /'replicas' is 0/],
+  ])('%s', (_what, change, words) => {
+    expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
+  });
+});
+
+describe('load and checks', () => {
+  test.each<Row>([
+    ['no load', { load: undefined }, /it has no load/],
+    [
+      'a negative rate',
+      { load: load.open({ ratePerSecond: -5, forMs: 100 }) },
+      /'ratePerSecond' is -5 .*, load/,
+    ],
+    ['NaN', { load: load.open({ ratePerSecond: Number.NaN, forMs: 100 }) }, /'ratePerSecond' is NaN/],
+    ['no time', { load: load.open({ ratePerSecond: 5, forMs: 0 }) }, /'forMs' is 0/],
+    ['for ever', { load: load.open({ ratePerSecond: 5, forMs: Infinity }) }, /'forMs' is Infinity/],
+    ['no clients', { load: load.closed({ clients: 0, forMs: 100 }) }, /'clients' is 0/],
+    [
+      'a half path',
+      { load: load.open({ ratePerSecond: 5, forMs: 9, method: 'MyMethod' }) },
+      /'method' is "MyMethod"/,
+    ],
+    ['no checks', { checks: [] }, /no checks, so nothing could turn red/],
+    ['no list of checks', { checks: noLostRequests() }, /no checks/],
+    ['what is no check', { checks: [noLostRequests] }, /is not a check/],
+    ['one check twice', { checks: [noLostRequests(), noLostRequests()] }, /noLostRequests stands twice/],
+    ['no such world', { worlds: ['imaginary'] }, /'worlds' is \["imaginary"\]/],
+  ])('%s', (_what, change, words) => {
+    expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
+  });
+
+  test('a limit that makes no sense is refused where it is written', () => {
+    expect(() => failover({ withinMs: -1 })).toThrow(/'withinMs' is -1/);
+    expect(() => failover({} as { withinMs: number })).toThrow(/'withinMs' is undefined/);
+  });
+});
+
+describe('faults', () => {
+  test.each<Row>([
+    [
+      'an unknown instance',
+      faults((at) => [at(5).kill('greeter/9')]),
+      /unknown instance 'greeter\/9'.*kill of "greeter\/9" at 5 ms.*greeter\/0 to greeter\/2/,
+    ],
+    [
+      'an unknown service',
+      faults((at) => [at(5).kill('biller/0')]),
+      /unknown service 'biller'.*'greeter' only/,
+    ],
+    ['no target', faults((at) => [at(5).kill('greeter' as 'greeter/0')]), /"greeter" is not a target/],
+    [
+      'outside the run',
+      faults((at) => [at('2s').kill('greeter/0')]),
+      /outside the run, which lasts 2000 ms.*move it before/,
+    ],
+    ['no time', faults((at) => [at('soon' as '1s').kill('greeter/0')]), /at\("soon"\) is not a time/],
+    ['before the run', faults((at) => [at(-5).kill('greeter/0')]), /at\(-5\) is not a time|outside the run/],
+    [
+      'the dead killed again',
+      faults((at) => [at(5).kill('greeter/0'), at(9).kill('greeter/0')]),
+      /'greeter\/0' is dead by then \(kill at 5 ms\)/,
+    ],
+    [
+      'the gone restarted',
+      faults((at) => [at(5).remove('greeter/0'), at(9).restart('greeter/0')]),
+      /is gone by then \(remove at 5 ms\)/,
+    ],
+    [
+      'no status',
+      faults((at) => [at(5).failStatus('greeter/0', {} as { status: number })]),
+      /'status' is missing/,
+    ],
+    [
+      'share above one',
+      faults((at) => [at(5).failStatus('greeter/0', { status: 14, share: 2 })]),
+      /'share' is 2/,
+    ],
+    [
+      'a share of nothing',
+      faults((at) => [at(5).failStatus('greeter/0', { status: 14, share: 0 })]),
+      /would do nothing/,
+    ],
+    [
+      'a misspelt parameter',
+      faults((at) => [at(5).pause('greeter/0', { For: 5 } as unknown as { for: number })]),
+      /unknown parameter 'For'/,
+    ],
+    [
+      'a negative rate',
+      faults((at) => [at(5).bandwidth('greeter/0', { bytesPerSecond: -1 })]),
+      /'bytesPerSecond' is -1/,
+    ],
+    ['no list', faults(() => undefined), /returned no list/],
+    ['no function', { faults: [] }, /'faults' is not a function/],
+    [
+      'an unknown fault',
+      faults(() => [{ atMs: 5, kind: 'explode', target: 'greeter/0', params: {} }]),
+      /unknown fault 'explode'.*kill, restart/,
+    ],
+  ])('%s', (_what, change, words) => {
+    expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
+  });
+});
+
+test('a name must be there, and the place names the scenario', () => {
+  expect(refusal('  ', GOOD).message).toMatch(/a scenario's name is/);
+  expect(refusal(undefined, GOOD).message).toMatch(/a scenario's name is undefined/);
+  expect(refusal('my words', greeters(0)).place).toContain("scenario 'my words'");
+});
+
+test.each([-1, 1.5, 2 ** 32, Number.NaN])('seed %s is refused in the record', async (seed) => {
+  const record = await runScenario(defineScenario('seeded', GOOD), { world: 'virtual', seed });
+  expect(record.outcome).toBe('error');
+  expect(record.error?.message).toMatch(/the seed is .*whole number from 0 to 4294967295/);
+});
