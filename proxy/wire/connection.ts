@@ -99,6 +99,10 @@ export class Connection implements Link {
     core.urgent = false;
     core.queuedControlFrames = 0;
     if (core.line.length > 0) pumpLine(core);
+    if (core.starved) {
+      core.dues = true;
+      settle(core);
+    }
     return taken;
   }
 
@@ -143,6 +147,11 @@ export class Connection implements Link {
     );
   }
 
+  /** How large our HPACK encoder's table may get. For tests and statistics. */
+  get encoderTableBytes(): number {
+    return this.#core.encoder.table.maxSize;
+  }
+
   /** The peer announced that it takes no more streams. */
   get peerGoingAway(): boolean {
     return this.#core.goAwayReceivedId >= 0;
@@ -167,7 +176,9 @@ export class Connection implements Link {
   // The machine's side: `Link`.
 
   get streamCapacity(): number {
-    return capacityOf(this.#core);
+    const capacity = capacityOf(this.#core);
+    if (capacity === 0) this.#core.starved = true; // Whoever was told so hears of it when there is room again.
+    return capacity;
   }
 
   openStream(

@@ -3,7 +3,7 @@ import { BlockMemo } from './block-memo.ts';
 import { TokenBucket } from './bucket.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
-import { DEFAULT_WIRE_LIMITS, type WireLimits } from './limits.ts';
+import { CLIENT_WIRE_LIMITS, DEFAULT_WIRE_LIMITS, type WireLimits } from './limits.ts';
 import { CONNECTION_LOST, type LinkEvents } from './link.ts';
 import { Output } from './output.ts';
 import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW_BYTES, ErrorCode, FrameType, MAX_31_BIT } from './protocol.ts';
@@ -116,7 +116,7 @@ export class Core {
   endedLate: Uint8Array | null = null;
 
   constructor(role: ConnectionRole, events: LinkEvents, limits: Partial<WireLimits>) {
-    const all = { ...DEFAULT_WIRE_LIMITS, ...limits };
+    const all = { ...(role === 'client' ? CLIENT_WIRE_LIMITS : DEFAULT_WIRE_LIMITS), ...limits };
     this.role = role;
     this.isServer = role === 'server';
     this.events = events;
@@ -169,6 +169,7 @@ export function failStream(core: Core, stream: Stream, code: number): void {
   const known = isKnownToMachine(core, stream);
   closeStream(core, stream, Ended.BY_OUR_RESET);
   writeReset(core, stream.id, code);
+  countControlFrame(core);
   if (known) core.events.onReset(stream, code, false);
   drawReset(core);
 }
@@ -176,6 +177,7 @@ export function failStream(core: Core, stream: Stream, code: number): void {
 /** RST_STREAM that the peer provoked, for a stream without a record. */
 export function refuse(core: Core, streamId: number, code: number): void {
   writeReset(core, streamId, code);
+  countControlFrame(core);
   drawReset(core);
 }
 
@@ -240,7 +242,7 @@ function finishIfDrained(core: Core): void {
 /** Streams that may be opened now. */
 export function capacityOf(core: Core): number {
   if (core.closed || core.isServer || core.goAwayReceivedId >= 0 || core.goAwaySentId >= 0) return 0;
-  if (core.nextId >= core.limits.streamIdMax) return 0;
+  if (core.nextId >= core.limits.streamIdMax || core.output.length >= core.limits.outputBytesMax) return 0;
   const free = streamsMax(core) - core.streams.count;
   return free > 0 ? free : 0;
 }
@@ -270,7 +272,6 @@ export function writeReset(core: Core, streamId: number, code: number): void {
   output.frame(4, FrameType.RST_STREAM, 0, streamId);
   output.uint32(code);
   core.urgent = true;
-  countControlFrame(core);
 }
 
 /** RFC 9113 §6.8. `text` goes into the debug data, at most 200 octets. */

@@ -91,3 +91,9 @@ export const DEFAULT_WIRE_LIMITS: WireLimits = {
   pingStrikesMax: 2,
   streamIdMax: 1_073_741_824,
 };
+
+/**
+ * What differs where we are the client: one connection carries the calls of many callers, so a caller that does not read
+ * may hold what its own streams' windows let in, but must not shut the connection's window for its neighbours.
+ */
+export const CLIENT_WIRE_LIMITS: WireLimits = { ...DEFAULT_WIRE_LIMITS, connectionWindowBytes: 16_777_216 };

@@ -1,0 +1,90 @@
+/** Bounds that no flood shows: commands never cause events, ids end, idleness ends, a full output stops new streams. */
+import { describe, expect, test } from 'vitest';
+import { headerBlock } from '../../../proxy/wire/headers.ts';
+import { Drive, REQUEST, call, data, frame, headers, settings, uint32 } from './kit.ts';
+
+const ping = frame(6, 0, 0, Buffer.alloc(8));
+
+describe('client role', () => {
+  test('resets by command cause no event, however many wait unread', () => {
+    const drive = new Drive({ role: 'client', take: false });
+    drive.feed(settings([3, 100_000]));
+    for (let round = 0; round < 3; round++) {
+      const streams = Array.from({ length: 1_000 }, () =>
+        drive.connection.openStream(null, headerBlock(REQUEST), -1, 0, true),
+      );
+      for (const stream of streams) drive.connection.resetStream(stream, 8);
+    }
+    expect(drive.events).not.toContain('close');
+    expect(drive.connection.closing).toBe(false);
+  });
+
+  test('an output that nobody takes has no room for new streams; taking it makes room', () => {
+    const drive = new Drive({ role: 'client', take: false, limits: { outputBytesMax: 10_000 } });
+    const capacity = drive.connection.streamCapacity;
+    expect(capacity).toBe(1_000);
+    for (let i = 0; i < 1_000 && drive.connection.streamCapacity > 0; i++) {
+      drive.connection.openStream(null, headerBlock([...REQUEST, ['x-i', `${i}`.padEnd(200)]]), -1, 0, true);
+    }
+    expect(drive.connection.outputBytes).toBeLessThan(11_000);
+    drive.events.length = 0;
+    drive.take();
+    expect(drive.events).toContain('capacity false');
+  });
+
+  test('without ids the machine is told, once, that no stream will come', () => {
+    const drive = new Drive({ role: 'client', limits: { streamIdMax: 5 }, open: 2 });
+    drive.take();
+    drive.feed(ping);
+    expect(drive.connection.streamCapacity).toBe(0);
+    expect(drive.events.filter((event) => event === 'capacity true')).toHaveLength(1);
+  });
+});
+
+describe('PINGs of a gRPC client', () => {
+  const paced = (gRpc: boolean, between: Buffer[], count: number): number => {
+    const drive = new Drive({ nowNs: (piece) => piece * 1e9, answer: false });
+    drive.feed(gRpc ? headers(1, REQUEST, false) : headers(1, REQUEST.slice(0, 4), false));
+    for (let i = 0; i < count; i++) drive.feed(ping, ...between);
+    return drive.goAway;
+  };
+  test('two too soon are forgiven, the third is not; plain HTTP/2 may', () => {
+    expect(paced(true, [], 3)).toBe(-1);
+    expect(paced(true, [], 4)).toBe(11);
+    expect(paced(false, [], 100)).toBe(-1);
+  });
+  test('a call in between makes up for it', () => {
+    const drive = new Drive({ nowNs: (piece) => piece * 1e9 });
+    for (let i = 0; i < 20; i++) drive.feed(ping, call(2 * i + 1));
+    expect(drive.goAway).toBe(-1);
+  });
+});
+
+describe('idleness', () => {
+  const at = (drive: Drive, seconds: number): void => {
+    drive.connection.nowNs = seconds * 1e9;
+    if (drive.connection.nextTimeoutNs <= seconds * 1e9) drive.connection.handleTimeout();
+    drive.take();
+  };
+  test('a stream on which something moves lives, a quiet one is reset between 300 and 450 s', () => {
+    const drive = new Drive({ answer: false });
+    drive.feed(frame(4, 1, 0), headers(1, REQUEST, false), headers(3, REQUEST, false));
+    for (let second = 0; second <= 450; second += 5) {
+      at(drive, second);
+      if (second % 200 === 100) {
+        drive.connection.handleBytes(data(3, 20));
+      }
+      if (second < 300) expect(drive.resets.size).toBe(0);
+    }
+    expect([...drive.resets]).toEqual([[1, 8]]);
+  });
+  test('a connection with a call stays, one without ends with NO_ERROR', () => {
+    const drive = new Drive({ limits: { streamIdleTimeoutMs: 3_600_000 }, answer: false });
+    drive.feed(frame(4, 1, 0), headers(1, REQUEST, false));
+    for (let second = 0; second <= 3_000; second += 100) at(drive, second);
+    expect(drive.goAway).toBe(-1);
+    drive.feed(frame(3, 0, 1, uint32(8)));
+    for (let second = 3_000; second <= 6_000; second += 100) at(drive, second);
+    expect([drive.goAway, drive.goAwayText]).toEqual([0, 'idle']);
+  });
+});
