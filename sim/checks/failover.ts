@@ -1,9 +1,9 @@
 /**
  * check.failover (FO-05, FO-11, FO-34, MS-07). Unavailable means: dead, paused, not started yet, or behind a fault that
  * makes it so (blackhole, partition). Four rules:
- *  1. a call that ends in a retryable status although one instance was available, listed active and free of degrading faults, from
- *     `withinMs` before the call began until its end, is a failover that did not happen (a call whose response headers
- *     had reached the caller cannot be retried and is exempt);
+ *  1. a call that ends in a retryable status although one instance was available, not listed as draining or removed, and
+ *     free of degrading faults, from `withinMs` before the call began until its end, is a failover that did not happen
+ *     (a call whose response headers had reached the caller cannot be retried and is exempt);
  *  2. no attempt is sent to an instance that has been unavailable for longer than `withinMs`;
  *  3. no attempt is sent for a call after its response headers were passed on;
  *  4. a call ends once.

@@ -160,3 +160,15 @@ describe('failover: once and for all', () => {
     expect(() => failover({ withinMs: -1 })).toThrow("'withinMs' is -1");
   });
 });
+
+test('an instance that discovery lists as draining, or no more, is none that a call could have gone to', () => {
+  const failing = (tell: (script: Script) => Script) => {
+    const script = tell(new Script(2).up(2).at(1_000).state(1, 'dead')).at(2_000);
+    return script.end(script.begin(), 14).verdict(spec()).outcome;
+  };
+  expect(failing((script) => script)).toBe('violated');
+  expect(failing((script) => script.member(0, 'draining'))).toBe('holds');
+  expect(failing((script) => script.member(0, 'removed'))).toBe('holds');
+  expect(failing((script) => script.member(0, 'draining').at(1_400).member(0, 'active'))).toBe('violated');
+  expect(failing((script) => script.member(0, 'draining').at(1_600).member(0, 'active'))).toBe('holds');
+});

@@ -1,5 +1,11 @@
 /** Journals by hand for the checks' tests: a few words per event, judged the way the engine does it. */
-import { ATTEMPT_ENDS, ENDPOINT_CHANGES, INSTANCE_STATES, Kind } from '../../../sim/journal/events.ts';
+import {
+  ATTEMPT_ENDS,
+  ENDPOINT_CHANGES,
+  INSTANCE_STATES,
+  Kind,
+  MEMBER_STATES,
+} from '../../../sim/journal/events.ts';
 import { Journal } from '../../../sim/journal/journal.ts';
 import { Judge } from '../../../sim/engine/judge.ts';
 import type { CheckContext, CheckSpec, Verdict } from '../../../sim/spec/check.ts';
@@ -70,6 +76,11 @@ export class Script {
 
   state(instance: number, state: (typeof INSTANCE_STATES)[number]): this {
     return this.write(Kind.instanceState, -1, -1, instance, INSTANCE_STATES.indexOf(state), -1);
+  }
+
+  /** What discovery says of an instance. */
+  member(instance: number, state: (typeof MEMBER_STATES)[number]): this {
+    return this.write(Kind.memberState, -1, -1, instance, MEMBER_STATES.indexOf(state), -1);
   }
 
   saw(instance: number, change: (typeof ENDPOINT_CHANGES)[number], sidecar = 0): this {
