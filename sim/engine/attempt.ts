@@ -36,7 +36,7 @@ type Result = Omit<
   'name' | 'shows' | 'file' | 'world' | 'seed' | 'replay' | 'wallMs' | 'journalFile'
 >;
 
-const PHASE = { loadBegins: 0, loadEnds: 1, runEnds: 2 } as const;
+const PHASE = { loadBegins: 0, loadEnds: 1, runEnds: 2, runBegins: 3 } as const;
 const SLICE_NS = { virtual: 1e9, real: 250e6 } as const;
 const NEVER = new AbortController().signal;
 
@@ -124,6 +124,7 @@ async function conduct(stage: Stage): Promise<void> {
     world.note(Kind.phase, -1, -1, PHASE.loadBegins, -1);
     world.startLoad(load);
   };
+  world.note(Kind.phase, -1, -1, PHASE.runBegins, options.seed | 0);
   await conductor.guard(world.start());
   conductor.begin();
   if (plan.load !== null) startLoad(plan.load);

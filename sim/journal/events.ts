@@ -40,7 +40,7 @@ export const Kind = {
   /** Discovery's truth about an instance. code: index in MEMBER_STATES. */
   memberState: 36,
 
-  /** code: 0 load begins, 1 load ends, 2 run ends. */
+  /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
   phase: 48,
   /** The judge's clock stood still. detail: for how many ms (real world only). */
   stall: 49,
