@@ -9,6 +9,9 @@ import { Carrier } from './carrier.ts';
 import type { Loop } from './loop.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+/** Only who speaks HTTP/1 understands a line of it; others get a GOAWAY that holds the text. */
+const PROTOCOL_ERROR = 1;
+const HTTP1 = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) /;
 const REFUSAL_TEXT =
   'This port speaks HTTP/2 without TLS from the first octet (gRPC); send it nothing else.\n';
 const REFUSAL = `HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: ${REFUSAL_TEXT.length}\r\nconnection: close\r\n\r\n${REFUSAL_TEXT}`;
@@ -49,8 +52,13 @@ export class Acceptor {
     socket.on('data', (chunk: Buffer) => {
       if (greeted < PREFACE.length) {
         const part = chunk.subarray(0, PREFACE.length - greeted);
-        if (!part.equals(PREFACE.subarray(greeted, greeted + part.length)))
-          return this.#refuse(carrier, socket);
+        if (!part.equals(PREFACE.subarray(greeted, greeted + part.length))) {
+          if (HTTP1.test(chunk.toString('latin1', 0, 16))) return this.#refuse(carrier, socket);
+          carrier.nowNs = loop.begin();
+          carrier.fail(PROTOCOL_ERROR, REFUSAL_TEXT);
+          loop.mark(carrier);
+          return loop.turn();
+        }
         greeted += part.length;
       }
       carrier.nowNs = loop.begin();

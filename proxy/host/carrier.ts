@@ -44,7 +44,12 @@ export class Carrier extends Connection {
 
   /** Writes what is there. `everything`: acknowledgements too. */
   flush(everything: boolean): void {
-    if (this.#blocked || this.#ending) return;
+    if (this.#ending) return;
+    if (this.#blocked) {
+      // Who reads nothing will not read the GOAWAY either.
+      if (this.wantsClose) this.finish();
+      return;
+    }
     for (let writes = 0; writes < 64 && (everything ? this.hasOutput : this.hasUrgentOutput); writes++) {
       const taken = this.takeOutput();
       this.#socket.write(taken);
