@@ -109,7 +109,11 @@ function drawFaultRows(timeline, scale, top) {
     const end = scale.x(fault.toMs ?? scale.endMs);
     const label = `${fault.kind} ${fault.target}`;
     const text = fault.observed ? label : `${label} (no effect seen)`;
-    const need = Math.max(end, x + 12 + text.length * LABEL_PX);
+    // A label that its band cannot hold stands behind it, one that would leave the picture before it.
+    const wide = 10 + text.length * LABEL_PX;
+    const start = end - x < wide ? end : x;
+    const flip = start + wide > scale.width - PLOT_RIGHT;
+    const need = Math.max(end, flip ? x : start + wide);
     let row = rows.findIndex((free) => free <= x);
     if (row < 0) row = rows.length;
     rows[row] = need + 4;
@@ -119,11 +123,10 @@ function drawFaultRows(timeline, scale, top) {
     const open = fault.toMs === null ? 'until the end' : `until ${formatMoment(fault.toMs)}`;
     const seen = fault.observed ? '' : '; no effect was observed';
     rect.append(svg('title', { text: `${label} from ${formatMoment(fault.fromMs)} ${open}${seen}` }));
-    const flip = x + 8 + text.length * LABEL_PX > scale.width - PLOT_RIGHT;
     group.append(
       rect,
       svg('text', {
-        x: px(flip ? x - 5 : x + 5),
+        x: px(flip ? x - 5 : start + 5),
         y: y + 13,
         'text-anchor': flip ? 'end' : 'start',
         text,

@@ -206,53 +206,40 @@ function sharePanel(record) {
   );
 }
 
-/** @param {ScenarioRecord} record */
+/** One row per quantile: so the table is never wider than its panel. @param {ScenarioRecord} record */
 function latencyPanel(record) {
   const { latency, directLatency } = record.stats;
-  const columns = /** @type {const} */ ([
+  const sides = directLatency === null ? [latency] : [latency, directLatency];
+  const rows = /** @type {const} */ ([
     ['p50', 'p50Ms'],
     ['p90', 'p90Ms'],
     ['p99', 'p99Ms'],
     ['p99.9', 'p999Ms'],
     ['max', 'maxMs'],
   ]);
-  const row = (/** @type {string} */ name, /** @type {Quantiles} */ q) =>
-    el(
-      'tr',
-      {},
-      el('th', { scope: 'row', text: name }),
-      el('td', { text: formatCount(q.count) }),
-      ...columns.map(([, key]) => el('td', { text: formatMs(q[key]) })),
-    );
+  const names = ['through sidecar', 'direct'].slice(0, sides.length);
+  const row = (/** @type {string} */ name, /** @type {string[]} */ cells) =>
+    el('tr', {}, el('th', { scope: 'row', text: name }), ...cells.map((text) => el('td', { text })));
+  const head = el('tr', {}, el('th', {}), ...names.map((text) => el('th', { text })));
+  const body = el(
+    'tbody',
+    {},
+    row(
+      'calls',
+      sides.map((side) => formatCount(side.count)),
+    ),
+    ...rows.map(([name, key]) =>
+      row(
+        name,
+        sides.map((side) => formatMs(side[key])),
+      ),
+    ),
+  );
   return el(
     'section',
     { class: 'panel' },
     el('div', { class: 'panel-head' }, el('h3', { text: 'Latency' })),
-    el(
-      'div',
-      { class: 'scroll' },
-      el(
-        'table',
-        {},
-        el(
-          'thead',
-          {},
-          el(
-            'tr',
-            {},
-            el('th', {}),
-            el('th', { text: 'calls' }),
-            ...columns.map(([name]) => el('th', { text: name })),
-          ),
-        ),
-        el(
-          'tbody',
-          {},
-          row('through sidecar', latency),
-          directLatency === null ? null : row('direct', directLatency),
-        ),
-      ),
-    ),
+    el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, head), body)),
   );
 }
 
