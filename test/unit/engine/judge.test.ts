@@ -8,7 +8,9 @@ const KINDS: readonly Kind[] = [Kind.callStart, Kind.attemptSent, Kind.callEnd, 
 
 test('thirteen listeners hear what they asked for', () => {
   const heard = Array.from({ length: 13 }, () => [] as string[]);
-  const wants: readonly (readonly Kind[])[] = heard.map((_, index) => KINDS.filter((_kind, at) => ((index + 3) >> at) % 2 === 1));
+  const wants: readonly (readonly Kind[])[] = heard.map((_, index) =>
+    KINDS.filter((_kind, at) => ((index + 3) >> at) % 2 === 1),
+  );
   const judge = new Judge(
     heard.map((list, index) => ({
       kinds: wants[index] as readonly Kind[],
