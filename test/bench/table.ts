@@ -35,7 +35,7 @@ export function printRows(bench: string, rows: readonly Row[], isJson: boolean):
       row.note,
     ];
   });
-  const head = ['name', 'value', 'unit', 'goal', 'pass', ''];
+  const head = ['name', 'value', 'unit', 'goal', 'pass', 'anchor, notes'];
   const widths = head.map((word, column) =>
     Math.max(word.length, ...cells.map((line) => (line[column] as string).length)),
   );

@@ -59,3 +59,24 @@ describe('interrupt', () => {
     expect(record.outcome).toBe('interrupted');
   });
 });
+
+describe('a scenario that hangs', () => {
+  it('ends at its timeout with place and remedy, and the others still run', async () => {
+    const files = [fixture('hanging'), fixture('holds')];
+    const ended = await meshwright(cwd, ['run', '--world', 'virtual', '--timeout', '2', ...files]);
+    expect(ended.code).toBe(2);
+    expect(ended.stdout).toMatch(
+      /hanging\.scenario\.ts: MW_SCENARIO: did not end within 2 s\. Fix: .*--timeout/,
+    );
+    expect(ended.stdout).toMatch(/1 holds, 1 error/);
+  });
+});
+
+describe('an unknown command', () => {
+  it('is one line that names the known ones', async () => {
+    const ended = await meshwright(cwd, ['runn']);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr.trim()).toMatch(/^MW_USAGE: unknown command "runn".*use one of run, sidecar/);
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
