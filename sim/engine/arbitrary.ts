@@ -12,6 +12,8 @@ export interface FaultArbitraryOptions {
   kinds?: readonly string[];
   /** Most faults in one plan; default 4. A kill with the restart that heals it counts once. */
   faultsMax?: number;
+  /** Fewest faults in one plan; default 0. */
+  faultsMin?: number;
 }
 
 const KINDS = [
@@ -35,7 +37,8 @@ const STEP_MS = 10;
  * random numbers a smaller mesh gets much the same plan.
  */
 export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<FaultSpec[]> {
-  const { service, instances, forMs, kinds = KINDS, faultsMax = 4 } = options;
+  const { service, instances, forMs, kinds = KINDS, faultsMax = 4, faultsMin = 0 } = options;
+  const most = Math.min(faultsMax, Math.max(0, instances - 1));
   const one = fc.record({
     kind: fc.nat({ max: 9_999 }),
     instance: fc.nat({ max: 9_999 }).map((drawn) => drawn % instances),
@@ -50,7 +53,8 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
       fc.subarray([...kinds], { minLength: 1 }),
       fc.uniqueArray(one, {
         selector: (drawn) => drawn.instance,
-        maxLength: Math.min(faultsMax, Math.max(0, instances - 1)),
+        minLength: Math.min(faultsMin, most),
+        maxLength: most,
       }),
     )
     .map(([enabled, draws]) =>

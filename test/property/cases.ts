@@ -126,11 +126,12 @@ export function stormCase(): fc.Arbitrary<Case> {
  * `failoverCase`; a part of the calls goes past the sidecar, so that each run also measures what the sidecar adds.
  */
 export function realCase(): fc.Arbitrary<Case> {
-  const kinds = ['kill', 'pause', 'resetConnections', 'failStatus', 'latency', 'drain', 'add'];
-  return fc.integer({ min: 2, max: 3 }).chain((instances) =>
+  const kinds = ['kill', 'pause', 'resetConnections', 'failStatus', 'latency', 'drain'];
+  const some = { kinds, faultsMin: 2, faultsMax: 2 };
+  return fc.integer({ min: 3, max: 4 }).chain((instances) =>
     fc
       .record({
-        faults: fault.arbitrary({ service: 'greeter', instances, forMs: FOR_MS, kinds, faultsMax: 1 }),
+        faults: fault.arbitrary({ service: 'greeter', instances, forMs: FOR_MS, ...some }),
         ratePerSecond: fc.integer({ min: 100, max: 200 }),
         seed: runSeed(),
       })
@@ -161,7 +162,7 @@ function planFor(instances: number, faultsMax: number, kinds: string[]): fc.Arbi
   return fc
     .tuple(
       fault.arbitrary({ service: 'greeter', instances, forMs: FOR_MS, kinds, faultsMax }),
-      fc.option(rolling, { freq: 3 }),
+      fc.option(rolling, { freq: 1 }),
     )
     .map(([faults, roll]) => {
       // Turns overlap when they follow each other faster than one takes: so many are away at once, and others must be left.

@@ -9,5 +9,6 @@ test('fair, fails over, retries little and costs little: drawn faults on real pr
   console.log(`real: ${runs} runs, ${calls} calls`, JSON.stringify({ outcomes, exercised, faults }));
   for (const doubt of doubts) console.log(`real: inconclusive, so not judged: ${doubt}`);
   expect(exercised['roundRobin']).toBeGreaterThan(0);
+  expect(exercised['failover']).toBeGreaterThan(0);
   expect(exercised['overhead']).toBeGreaterThan(0);
 });

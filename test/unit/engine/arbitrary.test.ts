@@ -67,6 +67,14 @@ test('only the kinds asked for; shrinks to the one fault that matters', () => {
   expect(found.failed).toBe(true);
   expect(found.counterexample?.[0].map(({ kind }) => kind)).toEqual(['pause']);
   const only = fault.arbitrary({ service: 'greeter', instances: 6, forMs: 4_000, kinds: ['latency'] });
+  const pair = fault.arbitrary({
+    service: 'greeter',
+    instances: 3,
+    forMs: 4_000,
+    kinds: ['pause'],
+    faultsMin: 2,
+  });
+  for (const plan of fc.sample(pair, { seed: 1, numRuns: 50 })) expect(plan.length).toBe(2);
   for (const plan of fc.sample(only, { seed: 1, numRuns: 50 })) {
     for (const { kind } of plan) expect(kind).toBe('latency');
   }
