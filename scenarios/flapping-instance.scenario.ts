@@ -7,12 +7,12 @@ export default scenario('a flapping instance', {
     services: { greeter: { instances: 4 } },
     sidecar: { health: { intervalMs: 100, timeoutMs: 500 }, retry: { attempts: 3, budgetMinConcurrent: 50 } },
   },
-  load: load.open({ ratePerSecond: 150, forMs: 5_000 }),
+  load: load.open({ ratePerSecond: 150, forMs: 7_000 }),
   faults: (at) => [
     at(500).kill('greeter/2'),
     at(1_000).restart('greeter/2'),
-    at(2_500).kill('greeter/2'),
-    at(3_000).restart('greeter/2'),
+    at(3_500).kill('greeter/2'),
+    at(4_000).restart('greeter/2'),
   ],
   checks: [
     check.roundRobin({ spreadMax: 1 }),

@@ -35,7 +35,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const file = options.file === undefined ? scenario.file : options.file;
   const make = (): Promise<ScenarioRecord> => once(scenario, options, file);
   let record = await make();
-  if (options.world === 'real' && record.outcome === 'inconclusive' && options.signal?.aborted !== true) {
+  const cannotTell = record.outcome === 'inconclusive' || record.outcome === 'not exercised';
+  if (options.world === 'real' && cannotTell && options.signal?.aborted !== true) {
     record = { ...(await make()), tries: 2 };
   }
   return { ...record, wallMs: Math.round(performance.now() - startedMs) };
