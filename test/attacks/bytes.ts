@@ -3,7 +3,6 @@ import { REQUEST, block, frame, headers, lit, settings, uint32 } from '../unit/w
 import { BIG_PATH, HOLD_PATH } from './rig.ts';
 
 export {
-  REQUEST,
   block,
   call,
   data,
@@ -12,7 +11,6 @@ export {
   lit,
   settings,
   uint32,
-  PREFACE,
 } from '../unit/wire/kit.ts';
 
 export const CALM = 11;
