@@ -57,7 +57,13 @@ export default async function bench(): Promise<void> {
   const rows = micro.tasks.map(({ name, result }): Row => {
     if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`);
     const { p50, rme } = result.latency;
-    return { name, value: p50 * 1e6, unit: 'ns', goal: null, note: `of which the clock some 30; ± ${rme.toFixed(1)} % of the mean` };
+    return {
+      name,
+      value: p50 * 1e6,
+      unit: 'ns',
+      goal: null,
+      note: `of which the clock some 30; ± ${rme.toFixed(1)} % of the mean`,
+    };
   });
   printRows('micro', rows, process.argv.includes('--json'));
 }
