@@ -98,6 +98,7 @@ export class Rig {
     measured.octetsIn += piece.length;
     if (hostile.closing && measured.closedAtOctet < 0) measured.closedAtOctet = measured.octetsIn;
     measured.streamsMax = Math.max(measured.streamsMax, hostile.streamsOpen);
+    measured.attemptsMax = Math.max(measured.attemptsMax, this.sidecar.stats().attemptsAlive);
   }
 
   /** Moves everything that is under way, then measures. */

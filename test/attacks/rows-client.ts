@@ -78,7 +78,7 @@ const rows: Made[] = [
   },
   {
     n: 7,
-    name: 'replies that make us reset × 1,200',
+    name: 'replies that make us reset × 1,000',
     opening: settings([3, 0x7fffffff]),
     open: 1_000,
     pieces: [ack, ...times(1_000, (i) => data(2 * i + 1, 3))],

@@ -20,7 +20,9 @@ type Made = Omit<Row, 'role'>;
 const provoked = (name: string, provoke: (id: number) => Buffer): Made => ({
   n: 12,
   name: `MadeYouReset: ${name}`,
-  pieces: times(2000, (i) => join(held(idOf(i), name.includes('after')), provoke(idOf(i)))),
+  pieces: times(4000, (i) =>
+    i % 2 === 0 ? held(idOf(i >> 1), name.includes('after')) : provoke(idOf(i >> 1)),
+  ),
   goAway: CALM,
   check: (m, rig) => (rig.sidecar.stats().attemptsStarted <= 1_100 ? '' : `attempts ${m.attemptsStarted}`),
 });

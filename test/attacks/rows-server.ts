@@ -204,7 +204,7 @@ const floods: Made[] = [
   {
     n: 11,
     name: 'rapid reset × 5000',
-    pieces: times(5000, (i) => join(held(idOf(i)), reset(idOf(i)))),
+    pieces: times(10_000, (i) => (i % 2 === 0 ? held(idOf(i >> 1)) : reset(idOf(i >> 1)))),
     goAway: CALM,
     guards: ['resetBurst'],
     check: (m, rig) => (rig.sidecar.stats().attemptsStarted <= 1_100 ? '' : `attempts ${m.attemptsStarted}`),
