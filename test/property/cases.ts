@@ -139,7 +139,8 @@ export function realCase(): fc.Arbitrary<Case> {
         const checks = [
           check.roundRobin({ spreadMax: 1 }),
           check.failover({ withinMs: 2_500 }),
-          check.noLostRequests(),
+          // Cut between response headers and trailers, a call may not be sent again: failover judges all others.
+          check.noLostRequests({ allowStatuses: [14] }),
           check.retryAmplification({ max: 2 }),
           check.overhead({ addedP50MsMax: 25, cpuUsPerCallMax: 20_000 }),
         ];

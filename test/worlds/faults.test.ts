@@ -14,7 +14,8 @@ const sidecar = {
 const checks = [
   check.roundRobin({ spreadMax: 1 }),
   check.failover({ withinMs: 2_000 }),
-  check.noLostRequests(),
+  // A connection cut between response headers and trailers (only real ones can be) loses the call by rule: failover judges the rest.
+  check.noLostRequests({ allowStatuses: [14] }),
   check.recovery({ withinMs: 2_000 }),
 ];
 /** Events of one instant may be told by two processes: so far into a span nothing of before is left, ms. */
@@ -45,6 +46,7 @@ describe.each(['virtual', 'real'] as const)('%s world: who is there', (world: Wo
     expect(seen.record.timeline.faults.filter(({ observed }) => !observed)).toEqual([]);
     expect(seen.outcomes).toEqual(WELL);
     expect(seen.record.outcome).toBe('holds');
+    expect(seen.record.stats.calls - seen.record.stats.ok).toBeLessThanOrEqual(world === 'virtual' ? 0 : 2);
   });
 
   test('kill: nothing arrives or is answered until the restart, then it serves', () => {
@@ -107,6 +109,7 @@ describe.each(['virtual', 'real'] as const)('%s world: the way there', (world: W
     expect(seen.record.timeline.faults.filter(({ observed }) => !observed)).toEqual([]);
     expect(seen.outcomes).toEqual(WELL);
     expect(seen.record.outcome).toBe('holds');
+    expect(seen.record.stats.calls - seen.record.stats.ok).toBeLessThanOrEqual(world === 'virtual' ? 0 : 2);
   });
 
   /** How long attempts took that were sent to an instance in a span, ms, in the order of their ends. */
