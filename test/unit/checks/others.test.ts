@@ -40,6 +40,23 @@ describe('noLostRequests', () => {
       'All 5 calls were answered: 3 OK, 2 with an allowed status (8, 14).',
     );
   });
+
+  test('exceptCommitted: only a call whose response had begun is excused', () => {
+    const cut = (isBegun: boolean) => {
+      const script = new Script(1).up(1).picks([0]);
+      const call = script.begin();
+      if (isBegun) script.write(Kind.responseStarted, call, 1, 0, -1, -1);
+      return script.end(call, 14);
+    };
+    const except = check.noLostRequests({ exceptCommitted: true });
+    expect(cut(true).verdict(check.noLostRequests()).outcome).toBe('violated');
+    expect(cut(false).verdict(except).outcome).toBe('violated');
+    expect(cut(true).verdict(except)).toMatchObject({
+      outcome: 'holds',
+      explanation:
+        'All 2 calls were answered: 1 OK, 1 cut after the response had begun, which no proxy may send again.',
+    });
+  });
 });
 
 describe('retryAmplification', () => {
