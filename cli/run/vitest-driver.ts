@@ -14,7 +14,7 @@ const STUCK_MS = 10_000;
 /** After Ctrl-C: time for the running scenario to stop what it started. */
 const CANCEL_MS_MAX = 10_000;
 /** Of that: until a scenario says that it stops, and until it has stopped. */
-const ANSWER_MS_MAX = 1_000;
+const ANSWER_MS_MAX = 3_000;
 const STOP_MS_MAX = 8_000;
 const CLOSE_MS_MAX = 5_000;
 
@@ -60,24 +60,25 @@ export async function driveVitest(
 }
 
 /**
- * vitest drops a cancelled test at once, record and all; so the running scenario is asked first. Resolves when it has
- * ended, or when nobody answers (a test that is no scenario, a thread that is too busy to listen).
+ * vitest drops a cancelled test at once, record and all; so the running scenario is asked first, or the one that is about
+ * to begin. Resolves when it has ended, or when nobody answers (a test that is no scenario, a thread too busy to listen).
  */
 async function askToStop(collector: Collector): Promise<void> {
-  const asked = collector.current;
-  if (asked?.title == null) return;
   const channel = new BroadcastChannel('meshwright.interrupt');
   let isAnswered = false;
   channel.onmessage = () => {
     isAnswered = true;
   };
-  channel.postMessage('stop');
   const startMs = performance.now();
-  while (collector.current === asked) {
-    const waitedMs = performance.now() - startMs;
-    if (waitedMs > (isAnswered ? STOP_MS_MAX : ANSWER_MS_MAX)) break;
+  let asked: Collector['current'] = null;
+  for (;;) {
+    const { current } = collector;
+    if (asked !== null && current !== asked) break;
+    if (current !== null && current.title !== null) asked = current;
+    if (performance.now() - startMs > (isAnswered ? STOP_MS_MAX : ANSWER_MS_MAX)) break;
+    if (!isAnswered) channel.postMessage('stop');
     await new Promise((resolve) => {
-      setTimeout(resolve, 10);
+      setTimeout(resolve, 20);
     });
   }
   channel.close();

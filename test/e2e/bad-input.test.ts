@@ -19,7 +19,7 @@ describe('flags', () => {
     [['run', holds, '--world', 'moon'], 'unknown world "moon"'],
     [['run', holds, '--json', 'no/such/folder/a.json'], 'there is no folder'],
     [['run', holds, '--nonsense'], "unknown option '--nonsense'"],
-    [['nonsense'], "unknown command 'nonsense'"],
+    [['nonsense'], 'unknown command "nonsense"'],
   ])('%j says %s', async (arguments_, message) => {
     const ended = await meshwright(cwd, arguments_);
     expect(ended.stderr).toContain(message);
