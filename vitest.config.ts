@@ -23,11 +23,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        // These start whole meshes of processes: two at once would disturb each other's timing.
+        // These start whole meshes of processes: two at once would disturb each other's timing, and what else the machine
+        // does can still. So each gets a second try; vitest names those that took it.
         test: {
           name: 'processes',
           include: WITH_PROCESSES,
           fileParallelism: false,
+          retry: 1,
           sequence: { groupOrder: 1 },
         },
       },
