@@ -31,4 +31,9 @@ export class Attempt implements TimerOwner {
     if (this.probe !== null) this.probe.handleHung(this);
     else this.call?.handlePerTryTimeout(this);
   }
+
+  /** For people: `id (address)` of the endpoint; only while it is under way. */
+  get sentTo(): string {
+    return (this.session as UpstreamSession).name;
+  }
 }

@@ -135,7 +135,7 @@ export class Call extends CallRecord implements TimerOwner {
     if (endStream) {
       if (this.isGrpc) {
         const status = statusOfHttp(attempt.httpStatus);
-        const message = `${attempt.session?.name ?? ''} ended its response without grpc-status`;
+        const message = `${attempt.sentTo} ended its response without grpc-status`;
         link?.sendTrailers(stream, this.#context.answers.trailers(status, message));
         this.#complete(status);
       } else this.#complete(-1);
@@ -156,7 +156,7 @@ export class Call extends CallRecord implements TimerOwner {
       return;
     }
     const status = statusOfHttp(attempt.httpStatus);
-    const message = `${attempt.session?.name ?? ''} sent trailers without grpc-status`;
+    const message = `${attempt.sentTo} sent trailers without grpc-status`;
     link?.sendTrailers(stream, withStatus(forwardable(block), status, message));
     this.#complete(status);
   }
@@ -164,14 +164,14 @@ export class Call extends CallRecord implements TimerOwner {
   /** The attempt's stream ended abnormally. `reason` is for people. */
   handleResponseReset(code: number, unprocessed: boolean, reason: string): void {
     const end = code < 0 ? 'connection_lost' : 'reset';
-    const name = this.attempt?.session?.name ?? '';
+    const name = (this.attempt as Attempt).sentTo;
     this.#endAttempt(end, -1, -1);
     const never = unprocessed || code === H2.refusedStream;
     this.#fail(statusOfReset(code), `${name}: ${reason}`, null, end, never);
   }
 
   handlePerTryTimeout(attempt: Attempt): void {
-    const name = attempt.session?.name ?? '';
+    const name = attempt.sentTo;
     this.#endAttempt('per_try_timeout', -1, H2.cancel);
     const limit = `${this.#context.config.retry.perTryTimeoutMs} ms`;
     this.#fail(
@@ -272,7 +272,7 @@ export class Call extends CallRecord implements TimerOwner {
   #handleAlien(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
     const status = statusOfHttp(block.status);
     const type = block.get('content-type') ?? 'none';
-    const name = attempt.session?.name ?? '';
+    const name = attempt.sentTo;
     this.#endAttempt('complete', -1, endStream ? -1 : H2.cancel);
     const message = `${name} answered HTTP ${block.status} without grpc-status, content-type ${type}`;
     this.#fail(status, message, null, 'complete', false);
@@ -280,7 +280,7 @@ export class Call extends CallRecord implements TimerOwner {
 
   /** A trailers-only answer with a status other than OK. */
   #handleRefusal(attempt: Attempt, block: HeaderBlock): void {
-    const name = attempt.session?.name ?? '';
+    const name = attempt.sentTo;
     this.#endAttempt('complete', block.grpcStatus, this.requestEnded ? -1 : H2.cancel);
     this.#fail(block.grpcStatus, `${name} answered status ${block.grpcStatus}`, block, 'complete', false);
   }
@@ -297,7 +297,7 @@ export class Call extends CallRecord implements TimerOwner {
     this.failureMessage = message;
     this.failureBlock = block;
     if (this.committed || !this.buffer.kept) return this.#giveUp();
-    if (this.upstream !== null) this.tried.push(this.upstream);
+    this.tried.push(this.upstream as Upstream);
     const { counters } = this.#context;
     if (neverProcessed && !this.transparentUsed) {
       this.transparentUsed = true;
@@ -346,7 +346,7 @@ export class Call extends CallRecord implements TimerOwner {
     if (attempt === null) return;
     this.attempt = null;
     if (this.number >= 0) {
-      const id = attempt.session?.upstream.id ?? '';
+      const { id } = (attempt.session as UpstreamSession).upstream;
       context.observer?.attemptEnded(context.nowNs, this.number, attempt.number, id, end, grpcStatus);
     }
     context.timers.cancel(attempt.timer);

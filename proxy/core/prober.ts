@@ -39,8 +39,10 @@ export class Prober implements TimerOwner {
   /** The endpoint is connected: checks at once if it has never been checked, else when it is due. */
   begin(): void {
     if (this.#attempt !== null || this.#stopped) return;
-    if (this.#checks === 0) this.handleTimer();
-    else if (!this.#timer.armed) this.#schedule();
+    if (this.#checks === 0) {
+      this.#context.timers.cancel(this.#timer);
+      this.handleTimer();
+    } else if (!this.#timer.armed) this.#schedule();
   }
 
   stop(): void {
@@ -49,9 +51,8 @@ export class Prober implements TimerOwner {
     this.#forget(H2.cancel);
   }
 
-  /** The next check is due. */
+  /** The next check is due; none is under way, for the timer rests meanwhile. */
   handleTimer(): void {
-    if (this.#stopped || this.#attempt !== null) return;
     const session = this.#upstream.sessionWithRoom();
     // Not connected: `begin` starts again. No room: the check comes with the next interval.
     if (session === null) {
@@ -110,7 +111,7 @@ export class Prober implements TimerOwner {
   #end(success: boolean, trouble: string, hung: boolean, resetCode: number): void {
     this.#forget(resetCode);
     if (!success) this.#context.counters.healthChecksFailed++;
-    if (!this.#stopped && !this.#timer.armed) this.#schedule();
+    this.#schedule();
     this.#upstream.handleChecked(success, trouble, hung);
   }
 

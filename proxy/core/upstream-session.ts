@@ -122,10 +122,9 @@ export class UpstreamSession implements UpstreamPort {
 
   /** Ends the connection now; attempts on it fail as lost with it. */
   fail(reason: string): void {
-    if (this.over) return;
-    const link = this.link;
+    const link = this.link as Link;
     this.onClose(reason);
-    link?.close();
+    link.close();
   }
 
   /** Takes no new streams and closes when the last one ended. */

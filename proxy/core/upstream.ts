@@ -1,5 +1,5 @@
 /** One endpoint: its connections, its health, whether it may be picked, and the calls that wait for room on it. */
-import type { Endpoint } from '../policy/config.ts';
+import type { Endpoint, HealthConfig } from '../policy/config.ts';
 import { HealthState } from '../policy/health.ts';
 import { reconnectNs } from '../policy/reconnect.ts';
 import type { Call } from './call.ts';
@@ -143,14 +143,13 @@ export class Upstream implements TimerOwner {
   }
 
   handleDialFailed(session: UpstreamSession, reason: string): void {
-    if (session !== this.#dialling) return;
     this.#context.timers.cancel(this.#dialTimer);
     this.#dialling = null;
     this.#failures++;
     this.#replacing = false;
     if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
     this.#settled();
-    if (!this.removed && !this.#reconnectTimer.armed) {
+    if (!this.#reconnectTimer.armed) {
       const { timers, nowNs, random } = this.#context;
       timers.arm(this.#reconnectTimer, nowNs, reconnectNs(this.#failures, random()));
     }
@@ -185,8 +184,7 @@ export class Upstream implements TimerOwner {
 
   /** A check ended. `hung`: nothing came in time, so when that takes the endpoint out its connections go too (FO-31). */
   handleChecked(success: boolean, trouble: string, hung: boolean): void {
-    const { health } = this.#context.config;
-    if (health === null || this.removed) return;
+    const health = this.#context.config.health as HealthConfig;
     const changed = this.health.record(health, success);
     if (success) this.trouble = '';
     else this.trouble = trouble;
@@ -201,18 +199,16 @@ export class Upstream implements TimerOwner {
 
   handleTimer(timer: Timer): void {
     if (timer === this.#reconnectTimer) return this.#dial();
-    const session = this.#dialling;
-    if (session === null) return;
+    const session = this.#dialling as UpstreamSession;
     session.over = true;
     this.#context.environment.abandon?.(session);
     this.handleDialFailed(session, `no answer within ${this.#context.config.timeout.connectMs} ms`);
   }
 
-  /** For people: how it stands. */
+  /** For people: why it is not pickable. */
   condition(): string {
     if (this.endpoint.draining) return 'draining';
-    if (this.trouble !== '') return this.trouble;
-    return this.pickable ? 'pickable' : 'not connected yet';
+    return this.trouble === '' ? 'not connected yet' : this.trouble;
   }
 
   /** Works out anew whether it may be picked. */

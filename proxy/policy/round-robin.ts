@@ -60,8 +60,7 @@ export class RoundRobin<T> {
       this.#retryNext = this.#next;
       return;
     }
-    const index = heir === null ? 0 : ready.indexOf(heir);
-    this.#next = index < 0 ? 0 : index;
+    this.#next = heir === null ? 0 : ready.indexOf(heir);
   }
 
   /** Whose turn it is after the change: the one whose turn it was, else the first pickable one behind it. */

@@ -165,11 +165,33 @@ export class FakeMesh {
     for (const port of this.dialled.splice(0)) this.connect(port);
   }
 
-  connect(port: UpstreamPort): FakeLink {
-    const link = new FakeLink();
+  connect(port: UpstreamPort, link = new FakeLink()): FakeLink {
     this.links.set(port.endpoint.id, link);
     this.ports.set(port.endpoint.id, port);
     port.handleConnected(link);
+    return link;
+  }
+
+  /** Connects with a link that takes nothing off what is sent on it. */
+  connectBlocked(port: UpstreamPort): FakeLink {
+    const link = new FakeLink();
+    link.blocked = true;
+    return this.connect(port, link);
+  }
+
+  /** Connects with a link that has no room for a stream. */
+  connectFull(port: UpstreamPort): FakeLink {
+    const link = new FakeLink();
+    link.capacity = 0;
+    return this.connect(port, link);
+  }
+
+  /** The socket stands; the link counts as connected with its first `onCapacity`. */
+  connectLater(port: UpstreamPort): FakeLink {
+    const link = new FakeLink();
+    this.links.set(port.endpoint.id, link);
+    this.ports.set(port.endpoint.id, port);
+    port.attach(link);
     return link;
   }
 

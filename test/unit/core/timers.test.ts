@@ -41,3 +41,24 @@ it('timers end exactly when they are due, in any mix of arming and cancelling (a
     { numRuns: 200 },
   );
 });
+
+it('timers beyond the lists end in the order of their time, from a heap', () => {
+  const table = new TimerTable(1);
+  const fired: number[] = [];
+  const timer = (n: number): Timer => new Timer({ handleTimer: () => void fired.push(n) });
+  table.arm(timer(-1), 0, 1_000_000);
+  const durations = Array.from({ length: 101 }, (_, n) => 1 + ((n * 37) % 101));
+  for (const durationNs of durations) table.arm(timer(durationNs), 0, durationNs);
+  for (let nowNs = 0; nowNs <= 101; nowNs++) table.fire(nowNs);
+  expect(fired).toEqual(durations.toSorted((a, b) => a - b));
+});
+
+it('a timer without any time to go waits for the next look', () => {
+  const table = new TimerTable();
+  const fired: number[] = [];
+  table.arm(new Timer({ handleTimer: () => void fired.push(1) }), 5, 0);
+  table.fire(5);
+  expect([fired, table.nextNs]).toEqual([[], 6]);
+  table.fire(6);
+  expect(fired).toEqual([1]);
+});

@@ -85,4 +85,16 @@ describe('round robin', () => {
     balancer.replace(['a'], () => true);
     expect(balancer.pick()).toBe('a');
   });
+
+  it('begins at the first again after none was pickable, or after a set that has nobody of before', () => {
+    const balancer = new RoundRobin<string>(0);
+    balancer.replace(['a', 'b', 'c'], () => true);
+    expect(picks(balancer, 2)).toEqual(['a', 'b']);
+    balancer.replace(['a', 'b', 'c'], () => false);
+    expect([balancer.size, balancer.pick()]).toEqual([0, null]);
+    balancer.replace(['a', 'b', 'c'], () => true);
+    expect([balancer.size, balancer.pick()]).toEqual([3, 'a']);
+    balancer.replace(['x', 'y'], () => true);
+    expect(picks(balancer, 3)).toEqual(['x', 'y', 'x']);
+  });
 });
