@@ -269,7 +269,6 @@ export class Connection implements Link {
     if (core.closed) return;
     if (core.goAwaySentId < 0) writeGoAway(core, core.lastPeerId, ErrorCode.NO_ERROR, '');
     core.closed = true;
-    core.reported = true;
     core.wantsClose = true;
     core.line = [];
     core.held = [];

@@ -41,8 +41,6 @@ export class Core {
   queuedControlFrames = 0;
   /** Nothing more is read or sent; the output's rest is written and the socket ended. */
   closed = false;
-  /** `onClose` was called, or the machine closed the connection itself. */
-  reported = false;
   wantsClose = false;
   /** Highest id the peer opened, and the highest we opened. */
   lastPeerId = 0;
@@ -152,25 +150,17 @@ export function endConnection(core: Core, reason: string): void {
     stream.state = StreamState.CLOSED;
     dropQueue(core, stream);
     const unsent = !core.isServer && stream.openedAtTake === core.takes;
-    if (isKnownToMachine(core, stream)) core.events.onReset(stream, CONNECTION_LOST, unsent);
+    core.events.onReset(stream, CONNECTION_LOST, unsent);
   }
-  if (core.reported) return;
-  core.reported = true;
   core.events.onClose(reason);
-}
-
-/** The machine has heard of the stream: it opened it, or got its headers. */
-function isKnownToMachine(core: Core, stream: Stream): boolean {
-  return !core.isServer || stream.expect !== Expect.HEAD;
 }
 
 /** A stream error (RFC 9113 §5.4.2) for what the peer did. Draws from the reset bucket. */
 export function failStream(core: Core, stream: Stream, code: number): void {
-  const known = isKnownToMachine(core, stream);
   closeStream(core, stream, Ended.BY_OUR_RESET);
   writeReset(core, stream.id, code);
   countControlFrame(core);
-  if (known) core.events.onReset(stream, code, false);
+  core.events.onReset(stream, code, false);
   drawReset(core);
 }
 

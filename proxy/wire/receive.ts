@@ -176,7 +176,7 @@ function handleHeaders(
   core.blockDeadlineNs = core.nowNs + core.limits.headerBlockTimeoutMs * 1e6;
 }
 
-/** CONTINUATION of the block in progress (RFC 9113 §6.10). */
+/** CONTINUATION of the block in progress (RFC 9113 §6.10): the reader lets no other frame through. */
 function handleContinuation(
   core: Core,
   flags: number,
@@ -185,8 +185,6 @@ function handleContinuation(
   start: number,
   end: number,
 ): void {
-  if (id !== core.blockId)
-    return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'CONTINUATION of another stream');
   core.continuations += 1;
   if (core.continuations > core.limits.continuationsMax) {
     return failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'too many CONTINUATION frames');
@@ -262,8 +260,8 @@ function judge(core: Core, fields: readonly WireField[], listBytes: number): Dec
 function handleRequest(core: Core, id: number, decoded: DecodedBlock | null, endStream: boolean): void {
   if ((id & 1) === 0)
     return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'client opened an even stream id');
-  if (core.goAwayFinal && id > core.goAwaySentId) return; // The client knows that it was not acted on.
   core.lastPeerId = id;
+  if (core.goAwayFinal && id > core.goAwaySentId) return; // The client knows that it was not acted on.
   core.streamsBegun += 1;
   if (decoded?.block.isGrpc === true) core.grpcSeen = true;
   if (core.streams.count >= core.limits.concurrentStreamsMax) {

@@ -97,6 +97,7 @@ function fits(core: Core, stream: Stream, length: number): boolean {
   );
 }
 
+/** Frames stay at 16 KiB, the least that a peer may allow, also for one that takes more: so streams take turns. */
 function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
   const output = core.output;
   const length = bytes.length;
@@ -106,7 +107,7 @@ function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: bo
   stream.moves += 1;
   let at = 0;
   do {
-    const end = Math.min(length, at + frameBytes(core));
+    const end = Math.min(length, at + DEFAULT_FRAME_BYTES);
     output.reserve(FRAME_HEADER_BYTES + end - at);
     output.frame(end - at, FrameType.DATA, endStream && end === length ? Flag.END_STREAM : 0, stream.id);
     output.octets(bytes, at, end);
@@ -114,11 +115,6 @@ function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: bo
     at = end;
   } while (at < length);
   if (endStream) advanceStream(core, stream, StreamEvent.LOCAL_END);
-}
-
-/** Frames stay at 16 KiB even for a peer that takes more, so that streams take turns. */
-function frameBytes(core: Core): number {
-  return core.peerFrameBytes < DEFAULT_FRAME_BYTES ? core.peerFrameBytes : DEFAULT_FRAME_BYTES;
 }
 
 /** Trailers, after whatever is queued. */
@@ -141,7 +137,7 @@ export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
       return;
     }
     const window = Math.min(core.sendWindow, streamWindow);
-    const size = Math.min(stream.queuedBytes, window, frameBytes(core));
+    const size = Math.min(stream.queuedBytes, window, DEFAULT_FRAME_BYTES);
     if (isDribble(core, stream, size)) {
       hold(core, stream);
       return;
@@ -188,13 +184,12 @@ export function releaseHeld(core: Core): void {
 }
 
 function joinLine(core: Core, stream: Stream): void {
-  if (stream.inLine || stream.state === StreamState.CLOSED) return;
+  if (stream.state === StreamState.CLOSED) return;
   stream.inLine = true;
   core.line.push(stream);
 }
 
 function hold(core: Core, stream: Stream): void {
-  if (stream.inLine) return;
   stream.inLine = true;
   core.held.push(stream);
   if (core.heldUntilNs === Infinity) core.heldUntilNs = core.nowNs + HOLD_NS;

@@ -1,0 +1,255 @@
+/** Small parts of the engine by themselves: stream table, state table, block memory, Huffman, the encoder's bounds, validation. */
+import { describe, expect, test } from 'vitest';
+import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
+import { Core, advanceStream } from '../../../proxy/wire/core.ts';
+import { WireField } from '../../../proxy/wire/field.ts';
+import { headerBlock } from '../../../proxy/wire/headers.ts';
+import { DecodeEnd, HpackDecoder } from '../../../proxy/wire/hpack-decoder.ts';
+import { HpackEncoder } from '../../../proxy/wire/hpack-encoder.ts';
+import { huffmanDecode, huffmanEncode, huffmanLength } from '../../../proxy/wire/huffman.ts';
+import { Output } from '../../../proxy/wire/output.ts';
+import { STREAM_TRANSITIONS, Stream, StreamState, StreamTable } from '../../../proxy/wire/stream.ts';
+import { requestFlaw, responseFlaw } from '../../../proxy/wire/validate.ts';
+
+const EVENTS = {
+  onHeaders: () => {},
+  onData: () => {},
+  onTrailers: () => {},
+  onReset: () => {},
+  onDrained: () => {},
+  onCapacity: () => {},
+  onClose: () => {},
+};
+
+test('the stream table finds, lists and removes ids that share a place, also after it grew', () => {
+  const table = new StreamTable();
+  const streams = [1, 8_193, 17, 33, 3, 8_195, 16_385].map((id) => new Stream(id, null, 0));
+  const ids = streams.map(({ id }) => id);
+  for (const stream of streams) table.add(stream);
+  for (const stream of streams) expect(table.get(stream.id)).toBe(stream);
+  expect(table.get(49)).toBeNull();
+  expect(table.all().map(({ id }) => id)).toEqual(ids.toSorted((a, b) => a - b));
+  for (const [n, stream] of streams.entries()) {
+    table.remove(stream);
+    table.remove(stream);
+    expect(table.count).toBe(streams.length - n - 1);
+    expect(table.get(stream.id)).toBeNull();
+  }
+});
+
+test('a stream event where the state table has none is a bug, and shouts', () => {
+  for (const [state, row] of STREAM_TRANSITIONS.entries()) {
+    for (const [event, next] of row.entries()) {
+      const stream = new Stream(1, null, 0);
+      stream.state = state;
+      const core = new Core('server', EVENTS, {});
+      core.streams.add(stream);
+      const go = (): void => advanceStream(core, stream, event);
+      if (next < 0) expect(go, `${state} ${event}`).toThrow('assert: ');
+      else {
+        go();
+        expect(stream.state).toBe(next);
+        expect(core.streams.count).toBe(next === StreamState.CLOSED ? 0 : 1);
+      }
+    }
+  }
+});
+
+test('block memory: octets with the same hash are told apart, of equal length or not', () => {
+  const decoded = new DecodedBlock(headerBlock([]), '', '', -1, 0);
+  const memo = new BlockMemo();
+  expect(memo.count).toBe(0);
+  const octets = Buffer.from([10, 100]);
+  for (let sight = 0; sight < 2; sight++) {
+    memo.find(1, octets, 0, 2);
+    memo.keep(1, octets, 0, 2, decoded);
+  }
+  expect([memo.find(1, octets, 0, 2), memo.count]).toEqual([decoded, 1]);
+  expect(memo.find(1, Buffer.from([11, 100 - 31]), 0, 2)).toBeNull();
+  const longer = sameHash(octets, 9);
+  expect(memo.find(1, longer, 0, longer.length)).toBeNull();
+  expect(memo.find(1, octets, 0, 2)).toBe(decoded);
+});
+
+/** Octets of another length whose hash (length, then times 31 plus each octet, modulo 2^32) is the same. */
+function sameHash(octets: Buffer, length: number): Buffer {
+  const hash = (bytes: Uint8Array): bigint =>
+    bytes.reduce((sum, octet) => (sum * 31n + BigInt(octet)) & 0xffffffffn, BigInt(bytes.length));
+  const made = Buffer.alloc(length);
+  let left = (hash(octets) - hash(made) + 0x100000000n) & 0xffffffffn;
+  for (let i = 0; i < length; i++) {
+    const weight = 31n ** BigInt(length - 1 - i);
+    const digit = left / weight;
+    made[i] = Number(digit > 255n ? 255n : digit);
+    left -= BigInt(made[i] as number) * weight;
+  }
+  expect(hash(made)).toBe(hash(octets));
+  return made;
+}
+
+describe('Huffman', () => {
+  test('EOS is refused in either half of an octet, and so is what does not fit', () => {
+    const target = Buffer.alloc(100);
+    const eos = Buffer.from([0xff, 0xff, 0xff, 0xfc, 0xff]);
+    expect(huffmanDecode(eos, 0, eos.length, target)).toBe(-1);
+    const shifted = Buffer.from([0x07, 0xff, 0xff, 0xff, 0xff]);
+    expect(huffmanDecode(shifted, 0, shifted.length, target)).toBe(-1);
+    const coded = new Uint8Array(100);
+    for (const text of ['aaaaa', 'abc', 'x-y-z', '\0\u00ff']) {
+      const end = huffmanEncode(text, coded, 0);
+      expect(end).toBe(huffmanLength(text));
+      expect(huffmanDecode(coded, 0, end, target)).toBe(text.length);
+      for (let room = 0; room < text.length; room++) {
+        expect(huffmanDecode(coded, 0, end, Buffer.alloc(room)), `${text} in ${room}`).toBe(-1);
+      }
+    }
+  });
+
+  test('a decoder takes values of any length, from any Uint8Array', () => {
+    const text = 'the longest cookie of all '.repeat(600);
+    const coded = new Uint8Array(huffmanLength(text));
+    huffmanEncode(text, coded, 0);
+    const prefix: number[] = [0x00, 0x01, 0x78, 0xff];
+    for (let rest = coded.length - 127; ; rest = rest >>> 7) {
+      prefix.push(rest < 128 ? rest : (rest & 127) | 128);
+      if (rest < 128) break;
+    }
+    const octets = Uint8Array.of(...prefix, ...coded);
+    const decoder = new HpackDecoder(4_096, 65_536, 10);
+    expect(decoder.decode(octets, 0, octets.length)).toBe(DecodeEnd.OK);
+    expect(decoder.fields.map(({ name, value }) => [name, value])).toEqual([['x', text]]);
+    const plain = Uint8Array.from([9, 9, 0x00, 0x01, 0x78, 0x01, 0x79]).subarray(1);
+    expect(decoder.decode(plain, 1, plain.length)).toBe(DecodeEnd.OK);
+    expect(decoder.fields[0]?.value).toBe('y');
+  });
+});
+
+describe('encoder', () => {
+  const encode = (encoder: HpackEncoder, ...fields: [string, string][]): Buffer => {
+    const output = new Output();
+    encoder.encode(headerBlock(fields), false, output);
+    return Buffer.from(output.take());
+  };
+
+  test('a table smaller than the default is announced before the first field', () => {
+    expect(encode(new HpackEncoder(100), [':status', '200']).toString('hex')).toBe('3f4588');
+    expect(encode(new HpackEncoder(0), [':status', '200']).toString('hex')).toBe('200803323030');
+    expect(encode(new HpackEncoder(4_096), [':status', '200']).toString('hex')).toBe('88');
+  });
+
+  test('a name whose values come back is believed in again after many that did not', () => {
+    const encoder = new HpackEncoder(4_096);
+    const decoder = new HpackDecoder(4_096, 65_536, 100);
+    const seen = (value: string): void => {
+      const octets = encode(encoder, ['x-id', value]);
+      expect(decoder.decode(octets, 0, octets.length)).toBe(DecodeEnd.OK);
+      expect(decoder.fields[0]?.value).toBe(value);
+    };
+    for (let i = 0; i < 30; i++) seen(`v${i}`);
+    for (let i = 0; i < 3; i++) seen(`v${i}`);
+    expect(decoder.table.count).toBe(3);
+    for (let i = 30; i < 50; i++) seen(`v${i}`);
+    seen('later');
+    seen('later');
+    expect(decoder.table.count).toBe(4);
+    // Thirty-three in a row that never come back: the next one is not even remembered.
+    for (let i = 50; i < 70; i++) seen(`v${i}`);
+    seen('too late');
+    seen('too late');
+    expect(decoder.table.count).toBe(4);
+  });
+
+  test('its memories of names, fields and blocks are bounded, and forgetting shows nowhere but in the size', () => {
+    const encoder = new HpackEncoder(4_096);
+    const decoder = new HpackDecoder(4_096, 65_536, 100);
+    const blocks = Array.from({ length: 300 }, (_, n) =>
+      headerBlock([
+        [':status', '200'],
+        [`x-${n}`, 'v'.repeat(900)],
+        [`y-${n}`, 'w'.repeat(1_200)],
+        [`z-${n}`, '1'],
+      ]),
+    );
+    for (let round = 0; round < 4; round++) {
+      for (const one of blocks) {
+        for (let again = 0; again < 3; again++) {
+          const output = new Output();
+          encoder.encode(one, false, output);
+          expect(decoder.decode(output.buffer, 0, output.length)).toBe(DecodeEnd.OK);
+          expect(decoder.fields.map(({ value }) => value)).toEqual(one.fields.map(({ value }) => value));
+        }
+      }
+    }
+    expect(decoder.table.size).toBeLessThanOrEqual(4_096);
+  });
+
+  test('a block comes out the same before and after the memory of blocks was emptied', () => {
+    const encoder = new HpackEncoder(4_096);
+    const blocks = Array.from({ length: 300 }, (_, n) => headerBlock([[`x-${n % 20}`, `v${n % 20}`]]));
+    const hex = (n: number): string => {
+      const output = new Output();
+      encoder.encode(blocks[n] as (typeof blocks)[number], false, output);
+      return Buffer.from(output.take()).toString('hex');
+    };
+    for (let n = 0; n < 300; n++) for (let again = 0; again < 4; again++) hex(n);
+    const remembered = Array.from({ length: 300 }, (_, n) => hex(n));
+    // All are one octet of index by now, those that were forgotten as well.
+    expect(new Set(remembered).size).toBe(20);
+    expect(remembered.every((octets, n) => octets.length === 2 && octets === remembered[n % 20])).toBe(true);
+  });
+});
+
+describe('what may be a message', () => {
+  const fields = (list: Record<string, string>, more: [string, string][] = []): WireField[] =>
+    [...Object.entries(list), ...more].map(([name, value]) => new WireField(name, value, false));
+  const GET = { ':method': 'GET', ':scheme': 'http', ':path': '/', ':authority': 'host' };
+
+  test.each([
+    ['a plain request', GET, ''],
+    ['OPTIONS *', { ...GET, ':method': 'OPTIONS', ':path': '*' }, ''],
+    ['GET *', { ...GET, ':path': '*' }, ':path is malformed'],
+    ['a method that is no token', { ...GET, ':method': 'G E T' }, ':method is not a token'],
+    ['an empty method', { ...GET, ':method': '' }, ':method is missing'],
+    ['CONNECT', { ':method': 'CONNECT', ':authority': 'host:443' }, ''],
+    ['CONNECT to nowhere', { ':method': 'CONNECT' }, 'CONNECT without :authority'],
+    ['CONNECT to nothing', { ':method': 'CONNECT', ':authority': '' }, 'CONNECT without :authority'],
+    [
+      'CONNECT with a scheme',
+      { ':method': 'CONNECT', ':authority': 'h', ':scheme': 'http' },
+      'CONNECT with :scheme or :path',
+    ],
+    [
+      'CONNECT with a path',
+      { ':method': 'CONNECT', ':authority': 'h', ':path': '/' },
+      'CONNECT with :scheme or :path',
+    ],
+    ['a scheme with a space', { ...GET, ':scheme': 'ht tp' }, ':scheme is missing or malformed'],
+  ])('%s', (_, list, flaw) => {
+    expect(requestFlaw(fields(list as Record<string, string>))).toBe(flaw);
+  });
+
+  test('host twice: the same is one, another is a flaw; without :authority it stands alone', () => {
+    const { ':authority': _, ...bare } = GET;
+    expect(requestFlaw(fields(bare, [['host', 'host']]))).toBe('');
+    const twice = (second: string): string =>
+      requestFlaw(
+        fields(GET, [
+          ['host', 'host'],
+          ['host', second],
+        ]),
+      );
+    expect([twice('host'), twice('other')]).toEqual(['', 'two hosts']);
+  });
+
+  test('a response has a status of three digits and no request field', () => {
+    expect(responseFlaw(fields({ ':status': '200' }))).toBe('');
+    for (const bad of ['', '20', '2000', '099', '2x0']) {
+      expect(responseFlaw(fields({ ':status': bad })), bad).toBe(':status is missing or malformed');
+    }
+    for (const name of [':method', ':scheme', ':path', ':authority']) {
+      expect(responseFlaw(fields({ ':status': '200', [name]: 'GET' }))).toBe(
+        'request pseudo-header in a response',
+      );
+    }
+  });
+});
