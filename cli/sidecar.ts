@@ -8,8 +8,13 @@ export function sidecarCommand(): Command {
   const command = new Command('sidecar')
     .description('Run the gRPC sidecar: callers connect to it, it balances over the endpoints.')
     .allowExcessArguments(false);
-  for (const { name, value, help } of SIDECAR_FLAGS) {
-    command.addOption(new Option(value === null ? `--${name}` : `--${name} ${value}`, help));
+  for (const { name, value, repeatable, help } of SIDECAR_FLAGS) {
+    const option = new Option(value === null ? `--${name}` : `--${name} ${value}`, help);
+    if (repeatable === true)
+      option.argParser((text: string, before?: string) =>
+        before === undefined ? text : `${before},${text}`,
+      );
+    command.addOption(option);
   }
   command.action(async () => {
     const flags: Record<string, string | boolean> = {};

@@ -5,6 +5,7 @@ import type { Sidecar } from '../core/sidecar.ts';
 import { formatAddress, parseAddress } from '../policy/address.ts';
 import type { Address } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
+import type { WireLimits } from '../wire/limits.ts';
 import { Carrier } from './carrier.ts';
 import type { Loop } from './loop.ts';
 
@@ -20,10 +21,12 @@ export class Acceptor {
   readonly #server: Server;
   readonly #loop: Loop;
   readonly #sidecar: Sidecar;
+  readonly #limits: Partial<WireLimits>;
   readonly carriers = new Set<Carrier>();
 
-  constructor(sidecar: Sidecar, loop: Loop) {
+  constructor(sidecar: Sidecar, loop: Loop, limits: Partial<WireLimits>) {
     this.#sidecar = sidecar;
+    this.#limits = limits;
     this.#loop = loop;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
@@ -43,7 +46,7 @@ export class Acceptor {
     const loop = this.#loop;
     loop.begin();
     const session = this.#sidecar.acceptDownstream();
-    const carrier = new Carrier('server', session, socket, loop);
+    const carrier = new Carrier('server', session, socket, loop, this.#limits);
     this.carriers.add(carrier);
     session.attach(carrier);
     loop.add(carrier);

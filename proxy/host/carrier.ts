@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionRole } from '../wire/connection.ts';
 import { Connection } from '../wire/connection.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
+import type { WireLimits } from '../wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../wire/link.ts';
 import type { Loop } from './loop.ts';
 
@@ -24,8 +25,14 @@ export class Carrier extends Connection {
   #blocked = false;
   #ending = false;
 
-  constructor(role: ConnectionRole, events: LinkEvents, socket: Socket, loop: Loop) {
-    super(role, events);
+  constructor(
+    role: ConnectionRole,
+    events: LinkEvents,
+    socket: Socket,
+    loop: Loop,
+    limits: Partial<WireLimits>,
+  ) {
+    super(role, events, limits);
     this.#socket = socket;
     this.#loop = loop;
     socket.on('drain', () => {

@@ -9,6 +9,10 @@ import type { RawOptions } from './options.ts';
 const milliseconds = z.number().min(0);
 const count = z.int().min(0);
 
+const number = z.number({ error: 'a limit is a number' });
+/** Names and ranges are checked with those of the flags. */
+const limits = z.record(z.string(), z.union([number, z.record(z.string(), number)]));
+
 const schema = z.strictObject({
   listen: z.string().optional(),
   upstream: z.union([z.string(), z.array(z.string())]).optional(),
@@ -39,6 +43,7 @@ const schema = z.strictObject({
     })
     .optional(),
   timeout: z.strictObject({ callMs: milliseconds.optional(), connectMs: milliseconds.optional() }).optional(),
+  limits: limits.optional(),
 });
 
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
@@ -83,11 +88,22 @@ export function readConfigFile(file: string): RawOptions {
     'retry-buffer-bytes': text(retry?.bufferBytesMax),
     'call-timeout-ms': text(timeout?.callMs),
     'connect-timeout-ms': text(timeout?.connectMs),
+    limit: limitsText(rest.limits ?? {}),
   };
 }
 
 function text(value: number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
+}
+
+/** As `--limit` has them. */
+function limitsText(given: z.infer<typeof limits>): string | undefined {
+  const items = Object.entries(given).flatMap(([name, value]) =>
+    typeof value === 'number'
+      ? [`${name}=${value}`]
+      : Object.entries(value).map(([inner, amount]) => `${name}.${inner}=${amount}`),
+  );
+  return items.length === 0 ? undefined : items.join(',');
 }
 
 function load(place: string): unknown {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { SidecarEnvironment, UpstreamPort } from '../core/machine.ts';
 import { parseAddress } from '../policy/address.ts';
+import type { WireLimits } from '../wire/limits.ts';
 import { Carrier } from './carrier.ts';
 import type { Loop } from './loop.ts';
 
@@ -10,11 +11,13 @@ const READ_BYTES = 65_536;
 
 export class Dialler implements SidecarEnvironment {
   readonly #loop: Loop;
+  readonly #limits: Partial<WireLimits>;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #sockets = new Map<UpstreamPort, Socket>();
 
-  constructor(loop: Loop) {
+  constructor(loop: Loop, limits: Partial<WireLimits>) {
     this.#loop = loop;
+    this.#limits = limits;
   }
 
   dial(port: UpstreamPort): void {
@@ -47,7 +50,7 @@ export class Dialler implements SidecarEnvironment {
     this.#sockets.set(port, socket);
     let reason = 'closed by the endpoint';
     socket.on('connect', () => {
-      carrier = new Carrier('client', port, socket, loop);
+      carrier = new Carrier('client', port, socket, loop, this.#limits);
       loop.begin();
       port.attach(carrier);
       loop.add(carrier);

@@ -3,6 +3,7 @@ import { parseAddress } from '../policy/address.ts';
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
+import { type LimitOptions, resolveLimits } from './limits.ts';
 
 /** What `--tag` without a text puts in front of replies. */
 export const DEFAULT_TAG = 'Sidecar: ';
@@ -17,6 +18,8 @@ export interface SidecarOptions extends SidecarConfig {
   endpoints: string | null;
   /** HOST:PORT on loopback, or null: no admin server. */
   admin: string | null;
+  /** Wire limits that differ from their defaults, by role. */
+  limits: LimitOptions;
   /** End when standard input closes, so that whoever started the sidecar takes it along. */
   watchStdin: boolean;
   /** A file descriptor for the white-box trace, or null; and the monotonic nanosecond its times count from. */
@@ -28,6 +31,8 @@ export interface Flag {
   name: string;
   /** How the value is written in the help; null: no value. `[...]`: it may be left out. */
   value: string | null;
+  /** It may come several times; the values are joined by commas. */
+  repeatable?: boolean;
   help: string;
 }
 
@@ -104,6 +109,12 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     help: 'deadline for calls that bring none; 0 is none (the default)',
   },
   { name: 'connect-timeout-ms', value: '<ms>', help: 'time to connect to an endpoint (default 1000)' },
+  {
+    name: 'limit',
+    value: '<name=value>',
+    repeatable: true,
+    help: 'set a limit of the HTTP/2 engine; server.NAME or client.NAME for one side only; docs/limits.md lists all',
+  },
   { name: 'watch-stdin', value: null, help: 'end when standard input closes' },
   { name: 'trace-fd', value: '<fd>', help: 'write a trace of calls and attempts to this file descriptor' },
   {
@@ -159,6 +170,7 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
       callMs: read.number('call-timeout-ms', timeout.callMs, 0, 86_400_000),
       connectMs: read.number('connect-timeout-ms', timeout.connectMs, 1, 600_000),
     },
+    limits: resolveLimits(...read.both('limit')),
     watchStdin: read.flag('watch-stdin'),
     traceFd: read.text('trace-fd') === null ? null : read.integer('trace-fd', 0, 1, 65_535),
     traceEpochNs: read.nanoseconds('trace-epoch-ns'),
@@ -215,6 +227,12 @@ class Reader {
   text(name: string): string | null {
     const value = this.#raw(name);
     return typeof value === 'string' ? value : null;
+  }
+
+  /** What the flag says and what the file says. */
+  both(name: string): [flag: string | null, file: string | null] {
+    const [flag, file] = [this.#flags[name], this.#file[name]];
+    return [typeof flag === 'string' ? flag : null, typeof file === 'string' ? file : null];
   }
 
   list(name: string): string[] {

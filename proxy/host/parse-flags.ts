@@ -16,9 +16,10 @@ export function parseFlags(argv: readonly string[]): RawOptions | null {
       continue;
     }
     const next = argv[index + 1];
-    if (inline !== undefined) flags[flag.name] = inline;
+    const before = flag.repeatable === true && flag.name in flags ? `${flags[flag.name]},` : '';
+    if (inline !== undefined) flags[flag.name] = before + inline;
     else if (next !== undefined && !next.startsWith('--')) {
-      flags[flag.name] = next;
+      flags[flag.name] = before + next;
       index++;
     } else if (flag.value.startsWith('[')) flags[flag.name] = true;
     else return fail(`--${flag.name} needs a value`, `write --${flag.name} ${flag.value}`);

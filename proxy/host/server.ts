@@ -40,9 +40,14 @@ export class SidecarServer {
     this.#options = options;
     this.#log = log;
     this.#trace = options.traceFd === null ? null : this.#openTrace(options.traceFd, options.traceEpochNs);
-    this.#sidecar = new Sidecar(options, new Dialler(this.#loop), this.#trace, Math.random);
+    this.#sidecar = new Sidecar(
+      options,
+      new Dialler(this.#loop, options.limits.client),
+      this.#trace,
+      Math.random,
+    );
     this.#loop.drive(this.#sidecar);
-    this.#acceptor = new Acceptor(this.#sidecar, this.#loop);
+    this.#acceptor = new Acceptor(this.#sidecar, this.#loop, options.limits.server);
   }
 
   /** Starts; rejects with a SidecarError for what the user can mend. Nothing is left running then. */

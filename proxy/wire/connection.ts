@@ -45,6 +45,11 @@ export class Connection implements Link {
     writeSettings(this.#core);
   }
 
+  /** What this connection is held to. */
+  get limits(): WireLimits {
+    return this.#core.limits;
+  }
+
   get role(): ConnectionRole {
     return this.#core.role;
   }

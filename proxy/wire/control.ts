@@ -44,7 +44,8 @@ export function handleSettings(
   if (length > core.limits.settingsEntriesMax * 6) {
     return failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'too many settings in one frame');
   }
-  const capacity = capacityOf(core);
+  // The first SETTINGS are announced even if they allow no more than what was assumed: who waits for them learns it so.
+  const capacity = core.settingsReceived ? capacityOf(core) : 0;
   const window = core.peerInitialWindow;
   core.settingsReceived = true;
   for (let at = start; at < end && !core.closed; at += 6) {

@@ -29,7 +29,7 @@ test('a connection that ends while its peer reads nothing gives the socket up', 
   const socket = new DeafSocket();
   const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
   const loop = { mark() {}, turn() {} } as unknown as Loop;
-  const carrier = new Carrier('server', quiet, socket as unknown as Socket, loop);
+  const carrier = new Carrier('server', quiet, socket as unknown as Socket, loop, {});
   carrier.receive(Buffer.concat([PREFACE, settings()]));
   carrier.flush(true);
   expect(socket.ended).toBe(false);

@@ -1,0 +1,111 @@
+/** The wire limits that the user sets: `--limit NAME=VALUE` and `limits:` in the file, checked against the one table. */
+import { SidecarError } from '../policy/trouble.ts';
+import { LIMITS, LIMIT_NAMES, type Limit, type LimitName } from '../wire/limits-table.ts';
+import type { WireLimits } from '../wire/limits.ts';
+
+/** What differs from the defaults. `server`: connections from callers; `client`: connections to endpoints. */
+export interface LimitOptions {
+  readonly server: Partial<WireLimits>;
+  readonly client: Partial<WireLimits>;
+}
+
+const ROLES = ['server', 'client'] as const;
+type Role = (typeof ROLES)[number];
+type Given = Record<Role, Partial<Record<LimitName, number>>>;
+
+/**
+ * Both in the form `NAME=VALUE,ROLE.NAME=VALUE`. Flags win over the file; in each of the two a role's own value wins over
+ * the one for both. Throws a SidecarError that names the nearest limit, or the range.
+ */
+export function resolveLimits(flags: string | null, file: string | null): LimitOptions {
+  const given: Given = { server: {}, client: {} };
+  read(file, given, (name) => `limits.${name} in the configuration file`);
+  read(flags, given, () => '--limit');
+  return given;
+}
+
+function read(text: string | null, given: Given, placeOf: (name: string) => string): void {
+  const items = (text ?? '').split(',').filter((item) => item.trim() !== '');
+  const own: Given = { server: {}, client: {} };
+  for (const item of items) {
+    const [path, value] = split(item.trim(), placeOf);
+    const dot = path.indexOf('.');
+    const role = dot < 0 ? null : path.slice(0, dot);
+    const place = placeOf(path);
+    const name = nameOf(path.slice(dot + 1), place);
+    const limit: Limit = LIMITS[name];
+    const amount = numberOf(name, limit, value, place);
+    if (role === null) {
+      for (const each of ROLES)
+        if (limit.roles === 'both' || limit.roles === each) given[each][name] = amount;
+    } else {
+      own[roleOf(role, name, limit, place)][name] = amount;
+    }
+  }
+  for (const role of ROLES) Object.assign(given[role], own[role]);
+}
+
+function split(item: string, placeOf: (name: string) => string): [path: string, value: string] {
+  const at = item.indexOf('=');
+  if (at > 0) return [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+  throw wrong(`${JSON.stringify(item)} is not NAME=VALUE`, placeOf(item), 'write it as in resetBurst=500');
+}
+
+function nameOf(name: string, place: string): LimitName {
+  if (Object.hasOwn(LIMITS, name)) return name as LimitName;
+  throw wrong(
+    `there is no limit ${JSON.stringify(name)}`,
+    place,
+    `the nearest is ${nearest(name)}; docs/limits.md lists all`,
+  );
+}
+
+function roleOf(text: string, name: LimitName, limit: Limit, place: string): Role {
+  const role = ROLES.find((each) => each === text);
+  if (role === undefined) {
+    const remedy = `write server.${name} (connections from callers) or client.${name} (to endpoints)`;
+    throw wrong(`there is no role ${JSON.stringify(text)}`, place, remedy);
+  }
+  if (limit.roles === 'both' || limit.roles === role) return role;
+  throw wrong(`${name} bounds nothing in the role of a ${role}`, place, `write ${limit.roles}.${name}`);
+}
+
+function numberOf(name: LimitName, { least, most, unit }: Limit, text: string, place: string): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw wrong(
+    `${name}=${text} is not a whole number from ${least} to ${most} (${unit})`,
+    place,
+    `give one; the default is ${LIMITS[name].byDefault}`,
+  );
+}
+
+/** The name with the fewest letters changed, capitals not counting. */
+function nearest(name: string): LimitName {
+  const asked = name.slice(0, 64).toLowerCase();
+  let best = LIMIT_NAMES[0] as LimitName;
+  let least = Infinity;
+  for (const known of LIMIT_NAMES) {
+    const distance = editDistance(asked, known.toLowerCase());
+    if (distance < least) [best, least] = [known, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's, one row at a time. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const changed = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}
+
+function wrong(message: string, place: string, remedy: string): SidecarError {
+  return new SidecarError('MW_USAGE', message, { place, remedy });
+}

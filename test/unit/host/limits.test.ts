@@ -1,0 +1,122 @@
+/** Limits as configuration: every row of the table can be set by flag and by file, reaches the engine, and is documented. */
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Carrier } from '../../../proxy/host/carrier.ts';
+import { readConfigFile } from '../../../proxy/host/config-file.ts';
+import type { Loop } from '../../../proxy/host/loop.ts';
+import { resolveOptions } from '../../../proxy/host/options.ts';
+import { parseFlags } from '../../../proxy/host/parse-flags.ts';
+import { LIMITS, LIMIT_NAMES, type Limit, type LimitName } from '../../../proxy/wire/limits-table.ts';
+import { CLIENT_WIRE_LIMITS, DEFAULT_WIRE_LIMITS } from '../../../proxy/wire/limits.ts';
+import type { LinkEvents } from '../../../proxy/wire/link.ts';
+import { limitsPage } from '../../../scripts/write-limits.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meshwright-limits-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const BASE = ['--listen', '127.0.0.1:0', '--upstream', 'a:1'];
+const ROLES = ['server', 'client'] as const;
+type Role = (typeof ROLES)[number];
+const DEFAULTS = { server: DEFAULT_WIRE_LIMITS, client: CLIENT_WIRE_LIMITS };
+/** Every limit in every role that it concerns, with a value that is nobody's default. */
+const ALL = ROLES.flatMap((role) =>
+  LIMIT_NAMES.filter((name) => ['both', role].includes(LIMITS[name].roles)).map(
+    (name): [Role, LimitName, number] => [role, name, LIMITS[name].least + 1],
+  ),
+);
+
+function options(argv: readonly string[], text = '') {
+  const file = join(folder, 'sidecar.yaml');
+  writeFileSync(file, text);
+  return resolveOptions(parseFlags([...BASE, ...argv]) ?? {}, readConfigFile(file));
+}
+
+/** What the engine of a connection goes by. */
+function engine(role: Role, { limits }: ReturnType<typeof options>) {
+  const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
+  const carrier = new Carrier(role, quiet, new EventEmitter() as Socket, {} as Loop, limits[role]);
+  return carrier.limits;
+}
+
+describe('the table', () => {
+  it.each(LIMIT_NAMES)('%s is complete and its defaults are within its range', (name) => {
+    const limit: Limit = LIMITS[name];
+    for (const value of [limit.byDefault, limit.clientDefault ?? limit.byDefault]) {
+      expect(value >= limit.least && value <= limit.most).toBe(true);
+    }
+    expect(limit.bounds.length * limit.source.length).toBeGreaterThan(0);
+    const numbers = limit.attack.match(/\d+ [A-Za-z]/g) ?? [];
+    expect(numbers.length).toBeGreaterThan(0);
+    for (const number of numbers) expect(Number.parseInt(number, 10)).toBeLessThanOrEqual(40);
+  });
+
+  it('is what docs/limits.md says (npm run limits)', () => {
+    expect(readFileSync(new URL('../../../docs/limits.md', import.meta.url), 'utf8')).toBe(limitsPage());
+  });
+});
+
+describe('every limit reaches the engine, alone', () => {
+  expect(ALL.length).toBeGreaterThan(50);
+  it.each(ALL)('%s %s', (role, name, value) => {
+    const other = role === 'server' ? 'client' : 'server';
+    const byFlag = options([`--limit=${role}.${name}=${value}`]);
+    const byFile = options([], `limits: { ${role}: { ${name}: ${value} } }`);
+    for (const set of [byFlag, byFile]) {
+      expect(engine(role, set)).toEqual({ ...DEFAULTS[role], [name]: value });
+      expect(engine(other, set)).toEqual(DEFAULTS[other]);
+    }
+  });
+
+  it('in both roles where no role is named', () => {
+    const set = options(['--limit', 'resetBurst=7', '--limit', 'pingStrikesMax=9']);
+    expect([engine('server', set).resetBurst, engine('client', set).resetBurst]).toEqual([7, 7]);
+    expect(set.limits).toEqual({ server: { resetBurst: 7, pingStrikesMax: 9 }, client: { resetBurst: 7 } });
+  });
+
+  it('flags before the file, a role before both', () => {
+    const text = 'limits: { resetBurst: 1, glitchBurst: 5, client: { resetBurst: 2, glitchBurst: 6 } }';
+    expect(options(['--limit', 'client.resetBurst=3', '--limit', 'resetBurst=4'], text).limits).toEqual({
+      server: { resetBurst: 4, glitchBurst: 5 },
+      client: { resetBurst: 3, glitchBurst: 6 },
+    });
+    expect(options(['--limit', 'resetBurst=4'], text).limits.client.resetBurst).toBe(4);
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    ['resetBurts=1', 'there is no limit "resetBurts"', 'the nearest is resetBurst;'],
+    ['client.concurentstreams=1', 'no limit "concurentstreams"', 'concurrentStreamsMax'],
+    ['__proto__=1', 'there is no limit', 'nearest'],
+    ['upstream.resetBurst=1', 'there is no role "upstream"', 'client.resetBurst'],
+    ['client.prefaceTimeoutMs=50', 'bounds nothing in the role of a client', 'server.prefaceTimeoutMs'],
+    ['resetBurst', 'is not NAME=VALUE', 'resetBurst=500'],
+    ['resetBurst=0', 'a whole number from 1 to 1000000000 (resets)', 'the default is 1000'],
+    ['resetBurst=1.5', 'resetBurst=1.5 is not a whole number', 'the default'],
+    ['resetBurst=Infinity', 'not a whole number', 'the default'],
+    ['resetBurst=', 'not a whole number', 'the default'],
+  ])('%s', (item, message, remedy) => {
+    const resolve = (): unknown => options(['--limit', item]);
+    expect(resolve).toThrow(message);
+    const right = { code: 'MW_USAGE', place: '--limit', remedy: expect.stringContaining(remedy) };
+    expect(resolve).toThrow(expect.objectContaining(right));
+  });
+
+  it.each([
+    ['limits: { server: { resetBurst: 0 } }', 'limits.server.resetBurst in the configuration file'],
+    ['limits: { resetBurst: 1.5 }', 'limits.resetBurst in the configuration file'],
+    ['limits: { resetBurts: 1 }', 'limits.resetBurts in the configuration file'],
+  ])('%s', (text, place) => {
+    expect(() => options([], text)).toThrow(expect.objectContaining({ code: 'MW_USAGE', place }));
+  });
+
+  it.each(['limits: 1', 'limits: { resetBurst: many }', 'limits: { server: { resetBurst: [1] } }'])(
+    '%s',
+    (text) => {
+      expect(() => options([], text)).toThrow(expect.objectContaining({ code: 'MW_CONFIG' }));
+    },
+  );
+});
