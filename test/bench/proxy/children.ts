@@ -25,19 +25,28 @@ export function start(command: string, parameters: readonly string[]): ChildProc
   return child;
 }
 
-/** The first line that it prints, as JSON. Rejects when it ends before, or takes too long. */
-export async function firstLine<T>(child: ChildProcess): Promise<T> {
-  let text = '';
-  const limit = setTimeout(() => child.kill('SIGKILL'), READY_MS_MAX);
-  for await (const chunk of child.stdout as NodeJS.ReadableStream) {
-    text += String(chunk);
-    if (!text.includes('\n')) continue;
-    break;
-  }
-  clearTimeout(limit);
-  const line = text.split('\n', 1)[0] as string;
-  if (line === '') throw new Error(`${child.spawnfile} ended before it was ready`);
-  return JSON.parse(line) as T;
+/** The first line of JSON that it prints; `other` sees every line else. Rejects when it ends before, or takes too long. */
+export function firstLine<T>(child: ChildProcess, other: (line: string) => void = () => {}): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let rest = '';
+    const limit = setTimeout(() => child.kill('SIGKILL'), READY_MS_MAX);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString('latin1')).split('\n');
+      rest = lines.pop() as string;
+      for (const line of lines) {
+        if (!line.startsWith('{')) {
+          other(line);
+          continue;
+        }
+        clearTimeout(limit);
+        resolve(JSON.parse(line) as T);
+      }
+    });
+    child.stdout?.on('end', () => {
+      clearTimeout(limit);
+      reject(new Error(`${child.spawnfile} ended before it was ready`));
+    });
+  });
 }
 
 /** Waits until something listens on a port of loopback. */
@@ -71,35 +80,74 @@ export async function end(child: ChildProcess): Promise<void> {
 
 /** Processor time so far of a process with all its threads and all its descendants, in microseconds. */
 export function cpuUs(pid: number): number {
-  const parents = new Map<number, { parent: number; ticks: number }>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const fields = statOf(name);
-    if (fields === null) continue;
-    parents.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+  let ns = 0;
+  for (const one of family(pid)) {
+    for (const task of entries(`/proc/${one}/task`)) ns += runNs(`/proc/${one}/task/${task}/schedstat`);
   }
-  let ticks = 0;
-  for (const [one, own] of parents) {
-    let ancestor = one;
-    for (let depth = 0; depth < 16 && ancestor !== pid && ancestor > 1; depth++) {
-      ancestor = parents.get(ancestor)?.parent ?? 0;
-    }
-    if (ancestor === pid) ticks += own.ticks;
-  }
-  return ticks * TICK_US;
+  if (ns > 0) return ns / 1_000;
+  const { userUs, systemUs } = splitUs(pid);
+  return userUs + systemUs;
 }
 
-/** Resident memory in KiB. */
+/** The same by where it was spent, in steps of 10 ms. */
+export function splitUs(pid: number): { userUs: number; systemUs: number } {
+  let [user, system] = [0, 0];
+  for (const one of family(pid)) {
+    const fields = statOf(one) ?? [];
+    user += Number(fields[11] ?? 0);
+    system += Number(fields[12] ?? 0);
+  }
+  return { userUs: user * TICK_US, systemUs: system * TICK_US };
+}
+
+/** Resident memory of a process with its descendants in KiB. */
 export function rssKib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? Number.NaN);
+  let sum = 0;
+  for (const one of family(pid))
+    sum += Number(/VmRSS:\s+(\d+)/.exec(textOf(`/proc/${one}/status`))?.[1] ?? 0);
+  return sum > 0 ? sum : Number.NaN;
+}
+
+/** A process and all that descend from it. */
+function family(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of entries('/proc')) {
+    const fields = /^\d+$/.test(name) ? statOf(Number(name)) : null;
+    if (fields !== null) parents.set(Number(name), Number(fields[1]));
+  }
+  return [...parents.keys()].filter((one) => {
+    let ancestor = one;
+    for (let depth = 0; depth < 16 && ancestor !== pid && ancestor > 1; depth++) {
+      ancestor = parents.get(ancestor) ?? 0;
+    }
+    return ancestor === pid;
+  });
 }
 
 /** The fields of /proc/<pid>/stat after the name in brackets: state, ppid, …; null when the process is gone. */
-function statOf(pid: string): string[] | null {
+function statOf(pid: number): string[] | null {
+  const text = textOf(`/proc/${pid}/stat`);
+  return text === '' ? null : text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Nanoseconds on a processor, the first field of a schedstat file; 0 where the kernel keeps none. */
+function runNs(path: string): number {
+  return Number(textOf(path).split(' ', 1)[0]);
+}
+
+function entries(folder: string): string[] {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return readdirSync(folder);
   } catch {
-    return null;
+    return [];
+  }
+}
+
+/** '' when there is none, or no more. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
   }
 }
