@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Answers, encodeMessage } from '../../../proxy/core/answers.ts';
 import { forwardable } from '../../../proxy/core/hop-by-hop.ts';
-import { headerBlock } from '../../../proxy/wire/headers.ts';
+import { type HeaderBlock, headerBlock } from '../../../proxy/wire/headers.ts';
 import { FakeMesh, type FakeStream, MS, RESPONSE } from './fake-mesh.ts';
 
 const PLAIN: [string, string][] = [['content-type', 'text/plain']];
@@ -200,4 +200,41 @@ it('hop-by-hop: other names that begin with t pass, transfer-encoding does not',
     ['te', 'trailers'],
   ]);
   expect(forwardable(block).fields.map(({ name }) => name)).toEqual(['traceparent', 'te']);
+});
+
+it('blocks made here have lower-case names, pseudo-headers first, and no field of one connection', () => {
+  const answers = new Answers();
+  const blocks = [answers.trailersOnly(14, 'x'), answers.trailers(14, 'x'), answers.http(14)];
+  const health = { intervalMs: 100, timeoutMs: 50, unhealthyThreshold: 1, healthyThreshold: 1, service: '' };
+  const mesh = new FakeMesh(1, { config: { health } });
+  blocks.push(mesh.link('a').last.headers as HeaderBlock);
+  for (const block of blocks) {
+    const names = block.fields.map(({ name }) => name);
+    expect(names).toEqual(names.map((name) => name.toLowerCase()));
+    const pseudo = names.filter((name) => name.startsWith(':'));
+    expect(names.slice(0, pseudo.length)).toEqual(pseudo);
+    expect(new Set(pseudo).size).toBe(pseudo.length);
+    expect(
+      names.filter((name) => ['connection', 'transfer-encoding', 'host', 'upgrade'].includes(name)),
+    ).toEqual([]);
+  }
+  expect(blocks[3]?.fields.slice(0, 4).map(({ name, value }) => `${name} ${value}`)).toEqual([
+    ':method POST',
+    ':scheme http',
+    ':path /grpc.health.v1.Health/Check',
+    ':authority a:1',
+  ]);
+});
+
+it('a request goes on with the pseudo-headers that it came with, host left as it was', () => {
+  const mesh = new FakeMesh(1);
+  mesh.call('x', [['host', 'mesh']]);
+  const fields = mesh.link('a').last.headers?.fields.map(({ name, value }) => `${name} ${value}`);
+  expect(fields?.slice(0, 4)).toEqual([
+    ':method POST',
+    ':scheme http',
+    ':path /my_service.MyService/MyMethod',
+    ':authority mesh',
+  ]);
+  expect(fields).toContain('host mesh');
 });
