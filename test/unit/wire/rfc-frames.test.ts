@@ -155,12 +155,14 @@ describe('frames', () => {
   test.each([
     ['5.5, 6.2 an unknown frame', frame(0xfa, 0, 0)],
     ['6.2 a frame of the stream itself', data(1, 1)],
-    ['6.2 HEADERS of another stream', call(3)],
+    ['6.2 HEADERS of another stream', headers(3, [['x', 'y']])],
     ['6.10 CONTINUATION of another stream', frame(9, 4, 3)],
     ['6.10 CONTINUATION on stream 0', frame(9, 4, 0)],
     ['6.5 SETTINGS', settings()],
   ])('inside a block: %s is a connection error', (_, octets) => {
-    expect(quiet().feed(frame(1, 1, 1, block(REQUEST)), octets).goAway).toBe(1);
+    const drive = quiet().feed(headers(1, REQUEST, false), headers(3, REQUEST, false));
+    drive.feed(frame(1, 1, 1, block([['x', 'y']])), octets);
+    expect([drive.goAway, drive.goAwayText]).toEqual([1, 'frame inside a header block']);
   });
 
   test.each([
