@@ -3,13 +3,21 @@ import { resolveOptions } from './host/options.ts';
 import type { RawOptions, SidecarOptions } from './host/options.ts';
 import { SidecarServer } from './host/server.ts';
 import type { ServerLog } from './host/server.ts';
+import { SidecarError } from './policy/trouble.ts';
 
 /**
  * Starts a sidecar in this process. `flags`: as on the command line, by name without dashes, e.g.
  * `{ listen: '127.0.0.1:0', upstream: '127.0.0.1:50051' }`. Rejects with a SidecarError (code, place, remedy).
  */
 export function startSidecar(flags: RawOptions, log?: ServerLog): Promise<SidecarServer> {
-  return Promise.resolve().then(() => SidecarServer.start(resolveOptions(flags), log));
+  return Promise.resolve().then(() => {
+    const options = resolveOptions(flags);
+    if (options.workers === 1) return SidecarServer.start(options, log);
+    throw new SidecarError('MW_USAGE', 'workers are processes, and this is none of its own', {
+      place: 'workers',
+      remedy: 'run `meshwright sidecar --workers N`',
+    });
+  });
 }
 
 export { Sidecar } from './core/sidecar.ts';
@@ -31,5 +39,5 @@ export type {
   SidecarConfig,
   TimeoutConfig,
 } from './policy/config.ts';
-export { SidecarError } from './policy/trouble.ts';
+export { SidecarError };
 export type { RawOptions, ServerLog, SidecarOptions, SidecarServer };

@@ -37,6 +37,12 @@ export class Acceptor {
     return listenOn(this.#server, address, '--listen');
   }
 
+  /** A connection that another process accepted. */
+  take(socket: Socket): void {
+    socket.setNoDelay(true);
+    this.#server.emit('connection', socket);
+  }
+
   /** Takes no further connections. */
   close(): void {
     this.#server.close();

@@ -8,7 +8,7 @@ import { listenOn } from './acceptor.ts';
 /** What it can be asked; each answer is made when asked for. */
 export interface AdminSource {
   /** '' when ready, else why not. */
-  notReady(): string;
+  notReady(): string | Promise<string>;
   stats(): unknown;
   clusters(): unknown;
 }
@@ -21,8 +21,9 @@ export class AdminServer {
 
   constructor(source: AdminSource) {
     this.#source = source;
-    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) =>
-      this.#handle(request, response),
+    this.#server = createServer(
+      { requestTimeout: 5_000, headersTimeout: 5_000 },
+      (request, response) => void this.#handle(request, response),
     );
     this.#server.maxConnections = 64;
   }
@@ -37,7 +38,7 @@ export class AdminServer {
     this.#server.closeAllConnections();
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     // A page in a browser must not reach this through a name that it made point here.
     if (!LOCAL_HOST.test(request.headers.host ?? ''))
@@ -45,10 +46,10 @@ export class AdminServer {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(response, 405, { error: 'only GET' });
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (path === '/stats') return answer(response, 200, this.#source.stats());
-    if (path === '/clusters') return answer(response, 200, this.#source.clusters());
+    if (path === '/stats') return answer(response, 200, await this.#source.stats());
+    if (path === '/clusters') return answer(response, 200, await this.#source.clusters());
     if (path !== '/ready') return answer(response, 404, { error: 'there are /ready, /stats and /clusters' });
-    const reason = this.#source.notReady();
+    const reason = await this.#source.notReady();
     if (reason === '') answer(response, 200, { ready: true });
     else answer(response, 503, { ready: false, reason });
   }

@@ -16,6 +16,8 @@ export interface SidecarOptions extends SidecarConfig {
   upstream: readonly string[];
   /** A watched file of endpoints, or null. */
   endpoints: string | null;
+  /** Processes that share the work; 1: just this one. */
+  workers: number;
   /** HOST:PORT on loopback, or null: no admin server. */
   admin: string | null;
   /** Wire limits that differ from their defaults, by role. */
@@ -61,6 +63,11 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     help: `put a text in front of a reply's first string field (default "${DEFAULT_TAG}")`,
   },
   { name: 'drain-ms', value: '<ms>', help: 'time for calls in flight at shutdown (default 5000)' },
+  {
+    name: 'workers',
+    value: '<count>',
+    help: 'processes that share the callers, each a whole sidecar, for several cores (default 1)',
+  },
   { name: 'config', value: '<file>', help: 'YAML or JSON file; flags win over it' },
   {
     name: 'health-interval-ms',
@@ -152,6 +159,7 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     upstream,
     endpoints,
     balancer,
+    workers: readWorkers(read),
     admin: read.loopback('admin'),
     tag: read.tag(),
     drainMs: read.integer('drain-ms', drainMs, 0, 3_600_000),
@@ -187,6 +195,14 @@ function readHealth(read: Reader): HealthConfig | null {
     healthyThreshold: read.integer('health-healthy', DEFAULT_HEALTH.healthyThreshold, 1, 1_000),
     service: read.text('health-service') ?? DEFAULT_HEALTH.service,
   };
+}
+
+function readWorkers(read: Reader): number {
+  const workers = read.integer('workers', 1, 1, 256);
+  if (workers > 1 && read.text('trace-fd') !== null) {
+    throw usage('a trace comes from one process', '--trace-fd', 'give --workers 1 with it');
+  }
+  return workers;
 }
 
 function missingListen(): never {

@@ -2,6 +2,7 @@
 import { resolveOptions } from './options.ts';
 import type { RawOptions } from './options.ts';
 import { SidecarServer } from './server.ts';
+import type { WorkerGroup } from './workers.ts';
 
 const EXIT_USAGE = 2;
 
@@ -10,7 +11,7 @@ const EXIT_USAGE = 2;
  * gave: one line on standard error and exit code 2.
  */
 export async function runSidecar(flags: RawOptions): Promise<void> {
-  let server: SidecarServer | null = null;
+  let server: SidecarServer | WorkerGroup | null = null;
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1);
@@ -29,9 +30,16 @@ export async function runSidecar(flags: RawOptions): Promise<void> {
       process.stdin.on('error', () => process.exit(0));
       process.stdin.resume();
     }
-    server = await SidecarServer.start(options, { warn });
+    if (options.workers === 1) server = await SidecarServer.start(options, { warn });
+    else {
+      const { WorkerGroup } = await import('./workers.ts');
+      server = await WorkerGroup.start(options, [flags, file], { warn });
+    }
     const { listen, admin } = server;
-    process.stdout.write(`${JSON.stringify({ event: 'ready', listen, admin, pid: process.pid })}\n`);
+    const workers = 'pids' in server ? { workers: server.pids } : {};
+    process.stdout.write(
+      `${JSON.stringify({ event: 'ready', listen, admin, pid: process.pid, ...workers })}\n`,
+    );
   } catch (error) {
     if (!(error instanceof Error && 'remedy' in error)) throw error;
     process.stderr.write(`${printable(String(error))}\n`);

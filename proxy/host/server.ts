@@ -1,4 +1,5 @@
 /** A running sidecar on real sockets: what the process entries and in-process users start and stop. */
+import type { Socket } from 'node:net';
 import { Sidecar } from '../core/sidecar.ts';
 import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
 import type { EndpointFile } from '../discovery/endpoint-file.ts';
@@ -12,6 +13,7 @@ import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
 import type { SidecarOptions } from './options.ts';
 import { Trace } from './trace.ts';
+import type { WorkerView } from './worker-messages.ts';
 
 /** How long the start waits for endpoints to show whether they can be reached; afterwards they may still come. */
 const FIRST_CONTACT_MS = 250;
@@ -27,6 +29,7 @@ export class SidecarServer {
   /** HOST:PORT of the admin server, or null. */
   admin: string | null = null;
   readonly #options: SidecarOptions;
+  readonly #handed: boolean;
   readonly #log: ServerLog;
   readonly #loop = new Loop();
   readonly #sidecar: Sidecar;
@@ -36,8 +39,9 @@ export class SidecarServer {
   #file: EndpointFile | null = null;
   #stopping: Promise<boolean> | null = null;
 
-  private constructor(options: SidecarOptions, log: ServerLog) {
+  private constructor(options: SidecarOptions, log: ServerLog, handed: boolean) {
     this.#options = options;
+    this.#handed = handed;
     this.#log = log;
     this.#trace = options.traceFd === null ? null : this.#openTrace(options.traceFd, options.traceEpochNs);
     this.#sidecar = new Sidecar(
@@ -50,9 +54,16 @@ export class SidecarServer {
     this.#acceptor = new Acceptor(this.#sidecar, this.#loop, options.limits.server);
   }
 
-  /** Starts; rejects with a SidecarError for what the user can mend. Nothing is left running then. */
-  static async start(options: SidecarOptions, log: ServerLog = { warn: () => {} }): Promise<SidecarServer> {
-    const server = new SidecarServer(options, log);
+  /**
+   * Starts; rejects with a SidecarError for what the user can mend. Nothing is left running then. `handed`: it does not
+   * listen, callers' connections come by `take`.
+   */
+  static async start(
+    options: SidecarOptions,
+    log: ServerLog = { warn: () => {} },
+    handed = false,
+  ): Promise<SidecarServer> {
+    const server = new SidecarServer(options, log, handed);
     try {
       await server.#begin();
     } catch (error) {
@@ -60,6 +71,21 @@ export class SidecarServer {
       throw error;
     }
     return server;
+  }
+
+  /** A caller's connection that another process accepted. */
+  take(socket: Socket): void {
+    this.#acceptor.take(socket);
+  }
+
+  /** All that the admin server tells, for another process. */
+  view(): WorkerView {
+    return {
+      notReady: this.#sidecar.notReadyReason,
+      stats: this.stats(),
+      endpoints: this.clusters(),
+      trouble: this.#file?.trouble ?? null,
+    };
   }
 
   stats(): SidecarStats {
@@ -81,7 +107,8 @@ export class SidecarServer {
     loop.begin();
     if (options.endpoints === null) this.#setEndpoints(staticEndpoints(options.upstream, '--upstream'));
     else await this.#watch(options.endpoints);
-    const [listen] = await Promise.all([this.#acceptor.listen(options.listen), this.#listenAdmin()]);
+    const listening = this.#handed ? options.listen : this.#acceptor.listen(options.listen);
+    const [listen] = await Promise.all([listening, this.#listenAdmin()]);
     this.listen = listen;
     await this.#firstContact();
   }

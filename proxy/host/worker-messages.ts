@@ -1,0 +1,37 @@
+/** What a sidecar of several workers says between its processes. All are plain data; a connection travels beside `socket`. */
+import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
+import type { RawOptions } from './options.ts';
+
+export type ToWorker =
+  | { readonly type: 'start'; readonly flags: RawOptions; readonly file: RawOptions }
+  /** A caller's connection comes with it. */
+  | { readonly type: 'socket' }
+  | { readonly type: 'ask'; readonly id: number }
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** It could not start, for a reason that the user can mend. */
+  | {
+      readonly type: 'failed';
+      readonly code: 'MW_USAGE' | 'MW_CONFIG' | 'MW_PORT';
+      readonly message: string;
+      readonly place: string;
+      readonly remedy: string;
+    }
+  /** One of its callers' connections is over. */
+  | { readonly type: 'closed' }
+  /** It takes no more connections. */
+  | { readonly type: 'draining' }
+  | { readonly type: 'warn'; readonly message: string }
+  | { readonly type: 'answer'; readonly id: number; readonly view: WorkerView };
+
+/** What one worker knows of itself. */
+export interface WorkerView {
+  /** '' when ready, else why not. */
+  readonly notReady: string;
+  readonly stats: SidecarStats;
+  readonly endpoints: readonly ClusterEndpoint[];
+  /** What is wrong with the endpoint file, or null. */
+  readonly trouble: string | null;
+}
