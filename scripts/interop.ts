@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { end } from '../test/bench/proxy/children.ts';
-import { findProgram, PROXIES } from '../test/bench/proxy/proxies.ts';
+import { findProgram } from '../test/bench/proxy/programs.ts';
+import { PROXIES, RELAY } from '../test/bench/proxy/proxies.ts';
 import { CASES, runCase } from './interop/cases.ts';
 import type { Case, Outcome } from './interop/cases.ts';
 import { install, startServers } from './interop/programs.ts';
@@ -48,14 +49,17 @@ async function runCases(
   const columns = [await directly(programs, cases, ports[0] as number)];
   for (const proxy of PROXIES) {
     // The byte relay knows no streams: it cannot be a gRPC proxy in front of several servers.
-    if (proxy.name === 'byte relay' || (proxy.name !== 'sidecar' && !withPeers)) continue;
+    if (proxy === RELAY || (proxy.name !== 'sidecar' && !withPeers)) continue;
     if (proxy.program !== null && findProgram(proxy.program) === null) {
       console.log(`${proxy.name}: skipped: ${proxy.program} is not on this machine`);
       continue;
     }
     const outcomes: Outcome[] = [];
     for (const one of cases) {
-      const { child, address } = await proxy.start(one.oneServer ? ports.slice(0, 1) : ports, folder);
+      const { child, address } = await proxy.start(
+        { ports: one.oneServer ? ports.slice(0, 1) : ports, tls: null },
+        folder,
+      );
       outcomes.push(await runCase(programs, one, Number(address.split(':')[1])));
       await end(child);
     }
