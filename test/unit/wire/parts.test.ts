@@ -1,4 +1,5 @@
 /** Small parts of the engine by themselves: stream table, state table, block memory, Huffman, the encoder's bounds, validation. */
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
 import { Core, advanceStream } from '../../../proxy/wire/core.ts';
@@ -88,6 +89,22 @@ function sameHash(octets: Buffer, length: number): Buffer {
 }
 
 describe('Huffman', () => {
+  test('the code of every octet is that of RFC 7541 appendix B', () => {
+    const coded = new Uint8Array(40);
+    const table = Array.from({ length: 256 }, (_, octet) => {
+      // Eight of a kind end on a whole octet: their length in octets is one code's length in bits.
+      const text = String.fromCharCode(octet);
+      const bits = huffmanLength(text.repeat(8));
+      huffmanEncode(text.repeat(8), coded, 0);
+      const digits = Array.from(coded, (each) => each.toString(2).padStart(8, '0')).join('');
+      return `${octet} ${digits.slice(0, bits)}\n`;
+    }).join('');
+    // Of lines `OCTET CODE` made from the table in the RFC's text.
+    expect(createHash('sha256').update(table).digest('hex')).toBe(
+      'c47fc604cdcea5f03667a26b3404faacff8f3f069e29b3f22a44a6f7192f6c3d',
+    );
+  });
+
   test('EOS is refused in either half of an octet, and so is what does not fit', () => {
     const target = Buffer.alloc(100);
     const eos = Buffer.from([0xff, 0xff, 0xff, 0xfc, 0xff]);
