@@ -8,12 +8,17 @@ import { passed, printFigures, ratioOf, rowOf } from './proxy/figures.ts';
 import { readOptions } from './proxy/options.ts';
 import { HINT, findProgram } from './proxy/programs.ts';
 import { COST, TLS_COST } from './proxy/sections/cost.ts';
+import { LATENCY } from './proxy/sections/latency.ts';
+import { MEMORY } from './proxy/sections/memory.ts';
+import { PROFILE } from './proxy/sections/profile.ts';
+import { READY } from './proxy/sections/ready.ts';
+import { STREAMS } from './proxy/sections/streams.ts';
 import { UNIQUE } from './proxy/sections/unique.ts';
 import type { Section } from './proxy/session.ts';
 import { withSession } from './proxy/session.ts';
 import { printRows } from './table.ts';
 
-const SECTIONS: readonly Section[] = [COST, UNIQUE, TLS_COST];
+const SECTIONS: readonly Section[] = [COST, UNIQUE, TLS_COST, LATENCY, STREAMS, MEMORY, READY, PROFILE];
 
 /** Exit code 1 when a section does not run, 2 for flags it does not know; goals that are missed do not change it. */
 export default async function bench(): Promise<void> {

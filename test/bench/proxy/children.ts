@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_MS_MAX = 10_000;
 const END_MS_MAX = 2_000;
+const POLL_MS = 4;
 /** USER_HZ: what /proc counts processor time in; Linux shows 100 a second on every machine. */
 const TICK_US = 10_000;
 
@@ -52,7 +53,7 @@ export function firstLine<T>(child: ChildProcess, other: (line: string) => void 
 /** Waits until something listens on a port of loopback. */
 export async function listening(child: ChildProcess, port: number): Promise<void> {
   child.stdout?.resume();
-  for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += 20) {
+  for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += POLL_MS) {
     if (child.exitCode !== null)
       throw new Error(`${child.spawnfile} ended with ${child.exitCode} at its start`);
     const socket = connect({ host: '127.0.0.1', port });
@@ -62,7 +63,7 @@ export async function listening(child: ChildProcess, port: number): Promise<void
     });
     socket.destroy();
     if (isOpen) return;
-    await sleep(20);
+    await sleep(POLL_MS);
   }
   throw new Error(`${child.spawnfile} does not listen after ${READY_MS_MAX} ms`);
 }
