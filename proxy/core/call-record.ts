@@ -11,6 +11,8 @@ import type { Upstream } from './upstream.ts';
 import type { WaitList } from './wait-list.ts';
 
 export class CallRecord {
+  /** Its place among all records; it outlives the call. */
+  slot = -1;
   session: DownstreamSession | null = null;
   stream: LinkStream | null = null;
   request: HeaderBlock | null = null;

@@ -173,14 +173,8 @@ export class Call extends CallRecord implements TimerOwner {
   handlePerTryTimeout(attempt: Attempt): void {
     const name = attempt.sentTo;
     this.#endAttempt('per_try_timeout', -1, H2.cancel);
-    const limit = `${this.#context.config.retry.perTryTimeoutMs} ms`;
-    this.#fail(
-      GRPC.unavailable,
-      `${name}: no answer within ${limit} per try`,
-      null,
-      'per_try_timeout',
-      false,
-    );
+    const message = `${name}: no answer within ${this.#context.config.retry.perTryTimeoutMs} ms per try`;
+    this.#fail(GRPC.unavailable, message, null, 'per_try_timeout', false);
   }
 
   handleTimer(timer: Timer): void {
@@ -188,8 +182,7 @@ export class Call extends CallRecord implements TimerOwner {
     const where =
       this.attempt === null ? 'before it could be sent' : `waiting for ${this.attempt.session?.name}`;
     const last = this.failureMessage === '' ? '' : `; before that ${this.failureMessage}`;
-    this.#endAttempt('deadline', -1, H2.cancel);
-    this.answer(GRPC.deadlineExceeded, `the deadline passed ${where}${last}`);
+    this.endHere('deadline', GRPC.deadlineExceeded, `the deadline passed ${where}${last}`);
   }
 
   /** The endpoint it waited for cannot take it, or one became pickable. */
@@ -238,6 +231,12 @@ export class Call extends CallRecord implements TimerOwner {
       link?.sendData(stream, new TextEncoder().encode(`${message}\n`), true);
     }
     this.#end(grpcStatus, true);
+  }
+
+  /** Ends the call with an answer made here, and the attempt that is alive. */
+  endHere(end: AttemptEnd, grpcStatus: number, message: string): void {
+    this.#endAttempt(end, -1, H2.cancel);
+    this.answer(grpcStatus, message);
   }
 
   #replay(attempt: Attempt, session: UpstreamSession): void {

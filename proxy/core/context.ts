@@ -42,6 +42,8 @@ export class Context {
   #stale = false;
   readonly #tag: Uint8Array | null;
   readonly #calls: Call[] = [];
+  /** Every record there is, alive or idle, each at its `slot`. */
+  readonly #allCalls: Call[] = [];
   readonly #attempts: Attempt[] = [];
 
   constructor(
@@ -97,11 +99,17 @@ export class Context {
   }
 
   takeCall(): Call {
-    return this.#calls.pop() ?? new Call(this);
+    return this.#calls.pop() ?? this.#makeCall();
   }
 
   giveCall(call: Call): void {
     if (this.#calls.length < POOL_MAX) this.#calls.push(call);
+    else this.#forgetCall(call);
+  }
+
+  /** Every record there is now; those of calls that are alive have a stream. */
+  callRecords(): Call[] {
+    return [...this.#allCalls];
   }
 
   takeAttempt(): Attempt {
@@ -110,6 +118,19 @@ export class Context {
 
   giveAttempt(attempt: Attempt): void {
     if (this.#attempts.length < POOL_MAX) this.#attempts.push(attempt);
+  }
+
+  #makeCall(): Call {
+    const call = new Call(this);
+    call.slot = this.#allCalls.push(call) - 1;
+    return call;
+  }
+
+  #forgetCall(call: Call): void {
+    const last = this.#allCalls.pop();
+    if (last === undefined || last === call) return;
+    this.#allCalls[call.slot] = last;
+    last.slot = call.slot;
   }
 
   #rebuild(): void {

@@ -84,6 +84,8 @@ export interface SidecarMachine {
   handleEndpoints(endpoints: readonly Endpoint[]): void;
   /** Begins the end: GOAWAY in two steps, calls in flight finish. */
   drain(): void;
+  /** Ends every call that is alive now: UNAVAILABLE to its caller (a reset to one that does not read), a cancel to its endpoint. */
+  endCalls(): void;
   /** Draining, and nothing in flight any more. */
   readonly drained: boolean;
   /** At least one endpoint is pickable, and not draining. */

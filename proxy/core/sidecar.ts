@@ -4,12 +4,13 @@ import { Context } from './context.ts';
 import { DownstreamSession } from './downstream-session.ts';
 import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
 import type { Observer } from './observer.ts';
-import { H2 } from './statuses.ts';
+import { GRPC, H2 } from './statuses.ts';
 import { Timer } from './timers.ts';
 import { Upstream } from './upstream.ts';
 
 /** Between the two steps of GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
 const GOAWAY_STEP_NS = 50e6;
+const SHUTDOWN_MESSAGE = 'the sidecar is shutting down, and its time to drain is over';
 
 export class Sidecar implements SidecarMachine {
   readonly #context: Context;
@@ -78,6 +79,19 @@ export class Sidecar implements SidecarMachine {
     context.draining = true;
     for (const session of this.#sessions) session.link?.goAway(H2.noError, false);
     context.timers.arm(this.#drainTimer, context.nowNs, GOAWAY_STEP_NS);
+  }
+
+  endCalls(): void {
+    for (const call of this.#context.callRecords()) {
+      const { stream } = call;
+      if (stream === null) continue;
+      if (stream.queuedBytes === 0) call.endHere('cancelled', GRPC.unavailable, SHUTDOWN_MESSAGE);
+      else {
+        // A caller that does not take what waits for it has no room for a status either.
+        call.session?.link?.resetStream(stream, H2.cancel);
+        call.handleCancelled();
+      }
+    }
   }
 
   get drained(): boolean {

@@ -17,6 +17,8 @@ import type { WorkerView } from './worker-messages.ts';
 
 /** How long the start waits for endpoints to show whether they can be reached; afterwards they may still come. */
 const FIRST_CONTACT_MS = 250;
+/** What is kept of the time to drain for telling callers whose calls are cut off; of a short time, a tenth. */
+const LAST_WORDS_MS = 100;
 
 export interface ServerLog {
   /** One line about something that changed and that somebody should know. */
@@ -169,8 +171,9 @@ export class SidecarServer {
     this.#sidecar.drain();
     loop.turn();
     const { drainMs } = this.#options;
+    const lastMs = Math.min(LAST_WORDS_MS, drainMs / 10);
     const whole = await new Promise<boolean>((resolve) => {
-      const limit = setTimeout(() => resolve(false), Math.max(0, drainMs - Math.min(100, drainMs / 10)));
+      const limit = setTimeout(() => resolve(false), Math.max(0, drainMs - lastMs));
       loop.onTurn = () => {
         if (!this.#sidecar.drained || ![...this.#acceptor.carriers].every((carrier) => carrier.flushed))
           return;
@@ -179,9 +182,26 @@ export class SidecarServer {
       };
       loop.onTurn();
     });
+    if (!whole) await this.#lastWords(lastMs);
     loop.onTurn = null;
     await this.#end();
     return whole;
+  }
+
+  /** Tells the callers of what is left that it ends, and gives them a moment to hear it: a closed socket may swallow it. */
+  #lastWords(lastMs: number): Promise<void> {
+    const loop = this.#loop;
+    loop.begin();
+    this.#sidecar.endCalls();
+    return new Promise((resolve) => {
+      const limit = setTimeout(resolve, lastMs);
+      loop.onTurn = () => {
+        if (this.#acceptor.carriers.size > 0) return;
+        clearTimeout(limit);
+        resolve();
+      };
+      loop.turn();
+    });
   }
 
   async #end(): Promise<void> {

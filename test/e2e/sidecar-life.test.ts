@@ -139,14 +139,42 @@ it.each(['direct', 'command'] as const)(
   },
 );
 
-it('calls that outlast the drain end as UNAVAILABLE, and the exit is in time', async () => {
-  const slow = await named('slow', 60_000);
-  const [sidecar, client] = await start(['--upstream', slow.address, '--drain-ms', '200']);
-  const call = unary(client, 'x', { deadlineMs: 20_000 });
-  await until('the call is under way', () => slow.calls === 1);
+it('calls that outlast the drain end as UNAVAILABLE by trailers, endpoints hear a cancel, and the exit is in time', async () => {
+  const heard = { calls: 0, cancelled: 0 };
+  const hold = (call: any): void => {
+    heard.calls++;
+    call.on('cancelled', () => heard.cancelled++);
+  };
+  const instance = await startInstance({
+    Unary: hold,
+    Down: (call: any) => {
+      hold(call);
+      call.write(Buffer.from('begun'));
+    },
+    Up: hold,
+    Both: hold,
+  });
+  cleanups.push(() => instance.server.forceShutdown());
+  const [sidecar, client] = await start(['--upstream', instance.address, '--drain-ms', '500']);
+  const mute = unary(client, 'x', { deadlineMs: 20_000 });
+  const down = client.Down(Buffer.from('x'));
+  const both = client.Both();
+  both.write(Buffer.from('x'));
+  const received: string[] = [];
+  down.on('data', (piece: Buffer) => received.push(piece.toString()));
+  const ends = [down, both].map((stream) => {
+    stream.on('error', () => {});
+    return new Promise<grpc.StatusObject>((resolve) => stream.on('status', resolve));
+  });
+  await until('all are under way', () => heard.calls === 3 && received.length === 1);
   const ended = await sidecar.stop();
   expect(ended.code).toBe(0);
-  expect((await call).code).toBe(grpc.status.UNAVAILABLE);
+  // A socket that is cut gives UNAVAILABLE too, but not these words.
+  for (const end of [await mute, ...(await Promise.all(ends))]) {
+    expect(end).toMatchObject({ code: grpc.status.UNAVAILABLE, details: expect.stringContaining('drain') });
+  }
+  expect(received).toEqual(['begun']);
+  await until('the endpoint heard of each', () => heard.cancelled === 3);
 });
 
 it('a second signal ends it at once', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Context } from '../../../proxy/core/context.ts';
 import { DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
-import { FakeLink, FakeMesh, FakeStream, MS, request } from './fake-mesh.ts';
+import { FakeLink, FakeMesh, FakeStream, MS, request, RESPONSE } from './fake-mesh.ts';
 
 describe('readiness', () => {
   it('has a reason while it is not there', () => {
@@ -44,6 +44,38 @@ describe('draining', () => {
     mesh.pass(60 * MS);
     mesh.reply('a');
     expect([mesh.sidecar.drained, mesh.sidecar.callsAlive]).toEqual([true, 0]);
+  });
+
+  it('when its time is over each call ends: UNAVAILABLE, or a reset for who does not read; endpoints hear a cancel', () => {
+    const mesh = new FakeMesh(1);
+    mesh.call();
+    mesh.reply('a');
+    const waiting = mesh.call();
+    const begun = mesh.call(null);
+    const { last: upstream } = mesh.link('a');
+    mesh.port('a').onHeaders(upstream, RESPONSE, false);
+    const unread = mesh.call();
+    mesh.port('a').onHeaders(mesh.link('a').last, RESPONSE, false);
+    unread.queuedBytes = 5;
+    mesh.sidecar.drain();
+    mesh.pass(60 * MS);
+    mesh.sidecar.endCalls();
+    expect([waiting.status, waiting.ended, waiting.trailers]).toEqual([14, true, null]);
+    expect(waiting.message).toContain('shutting down');
+    expect([begun.trailers?.grpcStatus, begun.resetCode]).toEqual([14, 0]);
+    expect([unread.status, unread.resetCode]).toEqual([-1, 8]);
+    expect(mesh.link('a').streams.map((stream) => stream.resetCode)).toEqual([null, 8, 8, 8]);
+    expect(mesh.sidecar.stats()).toMatchObject({ callsAlive: 0, attemptsAlive: 0, callsWaiting: 0 });
+    expect(mesh.sidecar.drained).toBe(true);
+  });
+
+  it('calls that wait for an endpoint, or that the pool has no room for, end too', () => {
+    const mesh = new FakeMesh(1, { silent: true });
+    const calls = Array.from({ length: 5_000 }, () => mesh.call());
+    for (const call of calls.slice(0, 4_500)) mesh.session.onReset(call, 8, false);
+    mesh.sidecar.endCalls();
+    expect(calls.slice(4_500).map((call) => call.status)).toEqual(Array.from({ length: 500 }, () => 14));
+    expect(mesh.sidecar.stats()).toMatchObject({ callsAlive: 0, callsWaiting: 0 });
   });
 
   it('a caller’s connection ends once in the count', () => {
