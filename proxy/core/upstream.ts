@@ -176,7 +176,7 @@ export class Upstream implements TimerOwner {
   }
 
   handleClosed(session: UpstreamSession, reason: string): void {
-    if (this.#sessions.length > 0 || this.removed) return;
+    if (this.#sessions.length > 0) return;
     if (!session.retired) this.trouble = `connection lost: ${reason}`;
     if (!this.#replacing) this.#requeue();
     if (!this.endpoint.draining && !this.#reconnectTimer.armed) this.#dial();

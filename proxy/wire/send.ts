@@ -2,7 +2,7 @@
 import type { HeaderBlock } from './headers.ts';
 import { type Core, advanceStream } from './core.ts';
 import { DEFAULT_FRAME_BYTES, FRAME_HEADER_BYTES, Flag, FrameType } from './protocol.ts';
-import { type Stream, StreamEvent, StreamState } from './stream.ts';
+import { type Stream, StreamEvent } from './stream.ts';
 
 /** HEADERS (and CONTINUATION above the peer's frame size). `appendCallFields` was null: the block as it is. */
 export function sendBlock(
@@ -184,7 +184,6 @@ export function releaseHeld(core: Core): void {
 }
 
 function joinLine(core: Core, stream: Stream): void {
-  if (stream.state === StreamState.CLOSED) return;
   stream.inLine = true;
   core.line.push(stream);
 }

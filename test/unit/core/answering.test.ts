@@ -71,6 +71,11 @@ describe('responses that end oddly', () => {
     mesh.refuse('a', 0);
     expect([call.status, call.message]).toEqual([0, 'said the endpoint']);
     expect(mesh.sidecar.stats().callsByStatus[0]).toBe(1);
+    // Not even where the configuration lists it is it tried again.
+    const odd = new FakeMesh(2, { config: { retry: { retryableStatuses: [0] } } });
+    const once = odd.call();
+    odd.refuse(odd.where()[0] as string, 0);
+    expect([once.status, odd.sidecar.stats().attemptsStarted]).toEqual([0, 1]);
   });
 
   it('a status that gRPC does not know passes, and is counted among the others', () => {

@@ -74,7 +74,7 @@ describe('a check', () => {
   });
 
   it('waits for the next turn when there is no room, and is not made twice at once', () => {
-    const mesh = new FakeMesh(1, { silent: true, config: { health: HEALTH } });
+    const mesh = new FakeMesh(1, { silent: true, config: { health: { ...HEALTH, timeoutMs: 900 } } });
     const link = mesh.connect(mesh.dialled.splice(0)[0] as never);
     mesh.port('a').onHeaders(link.last, RESPONSE, false);
     mesh.port('a').onData(link.last, Uint8Array.of(0, 0, 0, 0, 2, 8, 1), false);
@@ -89,6 +89,7 @@ describe('a check', () => {
     mesh.call();
     expect(mesh.dialled).toHaveLength(1);
     mesh.connectAll();
+    mesh.pass(300 * MS);
     expect(mesh.sidecar.stats().healthChecks).toBe(2);
   });
 
@@ -103,5 +104,14 @@ describe('a check', () => {
     expect(mesh.sidecar.stats().healthChecks).toBe(1);
     mesh.pass(40 * MS);
     expect(mesh.sidecar.stats().healthChecks).toBe(1);
+  });
+
+  it('that hung names itself as the trouble, also after the socket’s own end', () => {
+    const mesh = new FakeMesh(1, { silent: true, config: { health: HEALTH } });
+    mesh.connectAll();
+    mesh.pass(60 * MS);
+    expect(mesh.link('a').closed).toBe(true);
+    mesh.port('a').onClose('closed by the endpoint');
+    expect(mesh.sidecar.clusters()[0]?.trouble).toContain('no answer to a health check within 50 ms');
   });
 });

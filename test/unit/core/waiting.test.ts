@@ -8,7 +8,7 @@ const TRAILERS = headerBlock([['x-checksum', '1']]);
 
 describe('a call that waits for its first endpoint', () => {
   it('gets no credit beyond the replay limit, and all of it once its body is on the way', () => {
-    const mesh = new FakeMesh(1, { silent: true, config: { retry: { bufferBytesMax: 10 } } });
+    const mesh = new FakeMesh(2, { silent: true, config: { retry: { bufferBytesMax: 10 } } });
     const call = mesh.call(null);
     mesh.session.onData(call, Buffer.from('12345678'), false);
     expect(call.consumed).toBe(8);
@@ -19,7 +19,7 @@ describe('a call that waits for its first endpoint', () => {
     expect(call.consumed).toBe(12);
     // More than the limit was sent: nothing is kept for another attempt.
     mesh.cut('a');
-    expect(call.status).toBe(14);
+    expect([call.status, mesh.where()]).toEqual([14, []]);
   });
 
   it('gets credit for its replayed body only when the endpoint takes it', () => {
@@ -94,6 +94,18 @@ describe('calls that wait for room', () => {
     expect(mesh.link(at).last.previousAttempts).toBe(1);
     mesh.reply(at);
     expect(first.status).toBe(0);
+  });
+
+  it('as a retry leave the turn of first picks alone when their endpoint leaves', () => {
+    const mesh = new FakeMesh(3, { silent: true });
+    mesh.connectAll();
+    mesh.call('again');
+    mesh.link('b').capacity = 0;
+    mesh.reset('a', 7, true);
+    mesh.endpoints(['a', 'c']);
+    expect(mesh.link('c').last.text).toBe('again');
+    mesh.call('first');
+    expect(mesh.link('c').last.text).toBe('first');
   });
 
   it('end with the last failure when a retry finds no endpoint at all', () => {
@@ -176,6 +188,10 @@ describe('a connection that comes and goes', () => {
     port.onCapacity(true);
     port.onCapacity(true);
     expect(mesh.dialled).toHaveLength(1);
+    // Nor does a third one get round the wait after a failed dial.
+    mesh.dialled.splice(0)[0]?.handleDialFailed('ECONNREFUSED');
+    port.onCapacity(true);
+    expect(mesh.dialled).toHaveLength(0);
   });
 
   it('breaks while another stands: no dial, and the endpoint stays pickable', () => {
@@ -192,16 +208,21 @@ describe('a connection that comes and goes', () => {
   });
 
   it('goes away while a further one waits for its next dial: the failed successor waits with it', () => {
-    const mesh = new FakeMesh(1, { silent: true });
+    const mesh = new FakeMesh(1, { silent: true, random: () => 0.5 });
     const link = mesh.connect(mesh.dialled.splice(0)[0] as never);
     link.capacity = 0;
     mesh.call();
     mesh.dialled.splice(0)[0]?.handleDialFailed('ECONNREFUSED');
     mesh.port('a').onCapacity(true);
     mesh.dialled.splice(0)[0]?.handleDialFailed('ECONNREFUSED');
-    expect(mesh.dialled).toHaveLength(0);
-    mesh.pass(200 * MS);
-    expect(mesh.dialled).toHaveLength(1);
+    const gaps: number[] = [];
+    for (let ms = 1; ms <= 400; ms++) {
+      mesh.pass(1 * MS);
+      if (mesh.dialled.length === 0) continue;
+      gaps.push(ms);
+      mesh.dialled.splice(0)[0]?.handleDialFailed('ECONNREFUSED');
+    }
+    expect(gaps).toEqual([100, 356]);
   });
 });
 

@@ -49,7 +49,8 @@ describe('the driver’s side', () => {
 
   test('a buffer that is not the pool’s is not taken into it', () => {
     const drive = new Drive({ take: false });
-    const foreign = new Uint8Array(100).subarray(3);
+    const foreign = new Uint8Array(16_384).subarray(3);
+    drive.take();
     drive.connection.recycle(foreign);
     drive.feed(ping);
     const taken = drive.connection.takeOutput();

@@ -61,30 +61,33 @@ test('block memory: octets with the same hash are told apart, of equal length or
   const memo = new BlockMemo();
   expect(memo.count).toBe(0);
   const octets = Buffer.from([10, 100]);
-  for (let sight = 0; sight < 2; sight++) {
-    memo.find(1, octets, 0, 2);
-    memo.keep(1, octets, 0, 2, decoded);
+  const longer = sameHash(octets, 11);
+  for (const kept of [octets, longer]) {
+    for (let sight = 0; sight < 2; sight++) {
+      memo.find(1, kept, 0, kept.length);
+      memo.keep(1, kept, 0, kept.length, decoded);
+    }
+    expect([memo.find(1, kept, 0, kept.length), memo.count]).toEqual([decoded, 1]);
+    expect(memo.find(1, Buffer.from([11, 100 - 31]), 0, 2)).toBeNull();
+    const other = kept === octets ? longer : octets;
+    expect(memo.find(1, other, 0, other.length)).toBeNull();
   }
-  expect([memo.find(1, octets, 0, 2), memo.count]).toEqual([decoded, 1]);
-  expect(memo.find(1, Buffer.from([11, 100 - 31]), 0, 2)).toBeNull();
-  const longer = sameHash(octets, 9);
-  expect(memo.find(1, longer, 0, longer.length)).toBeNull();
-  expect(memo.find(1, octets, 0, 2)).toBe(decoded);
 });
 
-/** Octets of another length whose hash (length, then times 31 plus each octet, modulo 2^32) is the same. */
-function sameHash(octets: Buffer, length: number): Buffer {
+/** Longer octets that begin with these, with the same hash (length, then times 31 plus each octet, modulo 2^32). */
+function sameHash(prefix: Buffer, length: number): Buffer {
   const hash = (bytes: Uint8Array): bigint =>
     bytes.reduce((sum, octet) => (sum * 31n + BigInt(octet)) & 0xffffffffn, BigInt(bytes.length));
   const made = Buffer.alloc(length);
-  let left = (hash(octets) - hash(made) + 0x100000000n) & 0xffffffffn;
-  for (let i = 0; i < length; i++) {
+  made.set(prefix);
+  let left = (hash(prefix) - hash(made) + 0x100000000n) & 0xffffffffn;
+  for (let i = prefix.length; i < length; i++) {
     const weight = 31n ** BigInt(length - 1 - i);
     const digit = left / weight;
     made[i] = Number(digit > 255n ? 255n : digit);
     left -= BigInt(made[i] as number) * weight;
   }
-  expect(hash(made)).toBe(hash(octets));
+  expect(hash(made)).toBe(hash(prefix));
   return made;
 }
 
