@@ -1,6 +1,7 @@
 /** `npm run limits`: writes docs/limits.md anew from the table of limits; a test compares the two. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { LIMITS, type Limit, LIMIT_NAMES } from '../proxy/wire/limits-table.ts';
+import { HOST_LIMITS } from '../proxy/host/limits-table.ts';
+import { LIMITS, type Limit } from '../proxy/wire/limits-table.ts';
 
 const FILE = new URL('../docs/limits.md', import.meta.url);
 
@@ -11,7 +12,13 @@ export default function writeLimits(): void {
 
 /** The page as Markdown. */
 export function limitsPage(): string {
-  return `${INTRODUCTION}${LIMIT_NAMES.map((name) => row(name, LIMITS[name])).join('\n')}\n`;
+  return `${INTRODUCTION}${rows(LIMITS)}\n\nAround the engine, at the sockets (\`proxy/host/limits-table.ts\`):\n\n${HEAD}${rows(HOST_LIMITS)}\n`;
+}
+
+function rows(table: Readonly<Record<string, Limit>>): string {
+  return Object.entries(table)
+    .map(([name, limit]) => row(name, limit))
+    .join('\n');
 }
 
 const ROLES = { both: 'both', server: '`server` only', client: '`client` only' } as const;
@@ -27,9 +34,11 @@ function row(name: string, limit: Limit): string {
   return `| ${[...cells, limit.attack, limit.source].join(' | ')} |`;
 }
 
-const INTRODUCTION = `# Limits of the HTTP/2 engine
+const HEAD =
+  '| name | what it bounds | unit | default | range | side | attack | source |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n';
+const INTRODUCTION = `# Limits of the sidecar
 
-Every bound of the sidecar's engine, with its default. This page is made by \`npm run limits\` from \`proxy/wire/limits-table.ts\`, which
+Every bound of the HTTP/2 engine and of the sockets around it, with its default. This page is made by \`npm run limits\` from \`proxy/wire/limits-table.ts\`, which
 the engine itself reads; \`test/attacks\` removes each limit in turn and shows that some attack then gets through.
 
 In the configuration file, for both sides or for one:
@@ -47,6 +56,4 @@ ends the start with exit code 2 and a message that says what would be right.
 
 The last but one column is the attack that the limit stands against, numbered as in \`test/attacks\`; the last one is where the number comes from.
 
-| name | what it bounds | unit | default | range | side | attack | source |
-| --- | --- | --- | --- | --- | --- | --- | --- |
-`;
+${HEAD}`;

@@ -5,8 +5,9 @@ import type { Sidecar } from '../core/sidecar.ts';
 import { formatAddress, parseAddress } from '../policy/address.ts';
 import type { Address } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
-import type { WireLimits } from '../wire/limits.ts';
 import { Carrier } from './carrier.ts';
+import { HOST_LIMITS } from './limits-table.ts';
+import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -21,14 +22,18 @@ export class Acceptor {
   readonly #server: Server;
   readonly #loop: Loop;
   readonly #sidecar: Sidecar;
-  readonly #limits: Partial<WireLimits>;
+  readonly #limits: ConnectionLimits;
   readonly carriers = new Set<Carrier>();
+  /** Connections closed at once because there were too many. */
+  refused = 0;
 
-  constructor(sidecar: Sidecar, loop: Loop, limits: Partial<WireLimits>) {
+  constructor(sidecar: Sidecar, loop: Loop, limits: ConnectionLimits) {
     this.#sidecar = sidecar;
     this.#limits = limits;
     this.#loop = loop;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server.maxConnections = limits.connectionsMax ?? HOST_LIMITS.connectionsMax.byDefault;
+    this.#server.on('drop', () => this.refused++);
   }
 
   /** Listens; resolves to HOST:PORT as it is. */

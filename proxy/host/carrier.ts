@@ -6,14 +6,10 @@ import type { Socket } from 'node:net';
 import type { ConnectionRole } from '../wire/connection.ts';
 import { Connection } from '../wire/connection.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
-import type { WireLimits } from '../wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../wire/link.ts';
+import { HOST_LIMITS } from './limits-table.ts';
+import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
-
-/** Octets the system has not taken yet, above which this end neither writes nor reads on. */
-const UNWRITTEN_BYTES_MAX = 262_144;
-/** A peer that does not close after us is cut off then. */
-const LINGER_MS = 1_000;
 
 export class Carrier extends Connection {
   /** It stands in the loop's list of connections to look at before the turn ends. */
@@ -22,6 +18,8 @@ export class Carrier extends Connection {
   lazy = false;
   readonly #socket: Socket;
   readonly #loop: Loop;
+  readonly #unwrittenBytesMax: number;
+  readonly #lingerMs: number;
   #blocked = false;
   #ending = false;
 
@@ -30,11 +28,13 @@ export class Carrier extends Connection {
     events: LinkEvents,
     socket: Socket,
     loop: Loop,
-    limits: Partial<WireLimits>,
+    limits: ConnectionLimits,
   ) {
     super(role, events, limits);
     this.#socket = socket;
     this.#loop = loop;
+    this.#unwrittenBytesMax = limits.unwrittenBytesMax ?? HOST_LIMITS.unwrittenBytesMax.byDefault;
+    this.#lingerMs = limits.lingerMs ?? HOST_LIMITS.lingerMs.byDefault;
     socket.on('drain', () => {
       this.#blocked = false;
       socket.resume();
@@ -62,7 +62,7 @@ export class Carrier extends Connection {
       this.#socket.write(taken);
       // Written synchronously: the buffer is free again. Else it belongs to the socket until it is gone.
       if (this.#socket.writableLength === 0) this.recycle(taken);
-      else if (this.#socket.writableLength > UNWRITTEN_BYTES_MAX) {
+      else if (this.#socket.writableLength > this.#unwrittenBytesMax) {
         this.#blocked = true;
         this.#socket.pause();
         return;
@@ -82,7 +82,7 @@ export class Carrier extends Connection {
     this.#ending = true;
     const socket = this.#socket;
     socket.end();
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    setTimeout(() => socket.destroy(), this.#lingerMs).unref();
   }
 
   destroy(): void {

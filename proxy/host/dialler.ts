@@ -3,19 +3,19 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { SidecarEnvironment, UpstreamPort } from '../core/machine.ts';
 import { parseAddress } from '../policy/address.ts';
-import type { WireLimits } from '../wire/limits.ts';
 import { Carrier } from './carrier.ts';
+import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
 
 const READ_BYTES = 65_536;
 
 export class Dialler implements SidecarEnvironment {
   readonly #loop: Loop;
-  readonly #limits: Partial<WireLimits>;
+  readonly #limits: ConnectionLimits;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #sockets = new Map<UpstreamPort, Socket>();
 
-  constructor(loop: Loop, limits: Partial<WireLimits>) {
+  constructor(loop: Loop, limits: ConnectionLimits) {
     this.#loop = loop;
     this.#limits = limits;
   }

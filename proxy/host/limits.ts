@@ -1,17 +1,24 @@
 /** The wire limits that the user sets: `--limit NAME=VALUE` and `limits:` in the file, checked against the one table. */
 import { SidecarError } from '../policy/trouble.ts';
-import { LIMITS, LIMIT_NAMES, type Limit, type LimitName } from '../wire/limits-table.ts';
+import { LIMITS, type Limit, type LimitName } from '../wire/limits-table.ts';
 import type { WireLimits } from '../wire/limits.ts';
+import { HOST_LIMITS, type HostLimitName, type HostLimits } from './limits-table.ts';
+
+/** What one side's connections are held to, where it differs from the defaults. */
+export type ConnectionLimits = Partial<WireLimits & HostLimits>;
 
 /** What differs from the defaults. `server`: connections from callers; `client`: connections to endpoints. */
 export interface LimitOptions {
-  readonly server: Partial<WireLimits>;
-  readonly client: Partial<WireLimits>;
+  readonly server: ConnectionLimits;
+  readonly client: ConnectionLimits;
 }
 
+const ALL: Readonly<Record<Name, Limit>> = { ...LIMITS, ...HOST_LIMITS };
+const NAMES = Object.keys(ALL) as Name[];
 const ROLES = ['server', 'client'] as const;
 type Role = (typeof ROLES)[number];
-type Given = Record<Role, Partial<Record<LimitName, number>>>;
+type Name = LimitName | HostLimitName;
+type Given = Record<Role, Partial<Record<Name, number>>>;
 
 /**
  * Both in the form `NAME=VALUE,ROLE.NAME=VALUE`. Flags win over the file; in each of the two a role's own value wins over
@@ -33,7 +40,7 @@ function read(text: string | null, given: Given, placeOf: (name: string) => stri
     const role = dot < 0 ? null : path.slice(0, dot);
     const place = placeOf(path);
     const name = nameOf(path.slice(dot + 1), place);
-    const limit: Limit = LIMITS[name];
+    const limit = ALL[name];
     const amount = numberOf(name, limit, value, place);
     if (role === null) {
       for (const each of ROLES)
@@ -51,8 +58,8 @@ function split(item: string, placeOf: (name: string) => string): [path: string, 
   throw wrong(`${JSON.stringify(item)} is not NAME=VALUE`, placeOf(item), 'write it as in resetBurst=500');
 }
 
-function nameOf(name: string, place: string): LimitName {
-  if (Object.hasOwn(LIMITS, name)) return name as LimitName;
+function nameOf(name: string, place: string): Name {
+  if (Object.hasOwn(ALL, name)) return name as Name;
   throw wrong(
     `there is no limit ${JSON.stringify(name)}`,
     place,
@@ -60,7 +67,7 @@ function nameOf(name: string, place: string): LimitName {
   );
 }
 
-function roleOf(text: string, name: LimitName, limit: Limit, place: string): Role {
+function roleOf(text: string, name: Name, limit: Limit, place: string): Role {
   const role = ROLES.find((each) => each === text);
   if (role === undefined) {
     const remedy = `write server.${name} (connections from callers) or client.${name} (to endpoints)`;
@@ -70,22 +77,22 @@ function roleOf(text: string, name: LimitName, limit: Limit, place: string): Rol
   throw wrong(`${name} bounds nothing in the role of a ${role}`, place, `write ${limit.roles}.${name}`);
 }
 
-function numberOf(name: LimitName, { least, most, unit }: Limit, text: string, place: string): number {
+function numberOf(name: Name, { least, most, unit }: Limit, text: string, place: string): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw wrong(
     `${name}=${text} is not a whole number from ${least} to ${most} (${unit})`,
     place,
-    `give one; the default is ${LIMITS[name].byDefault}`,
+    `give one; the default is ${ALL[name].byDefault}`,
   );
 }
 
 /** The name with the fewest letters changed, capitals not counting. */
-function nearest(name: string): LimitName {
+function nearest(name: string): Name {
   const asked = name.slice(0, 64).toLowerCase();
-  let best = LIMIT_NAMES[0] as LimitName;
+  let best = NAMES[0] as Name;
   let least = Infinity;
-  for (const known of LIMIT_NAMES) {
+  for (const known of NAMES) {
     const distance = editDistance(asked, known.toLowerCase());
     if (distance < least) [best, least] = [known, distance];
   }

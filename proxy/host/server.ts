@@ -139,7 +139,11 @@ export class SidecarServer {
     const { AdminServer } = await import('./admin.ts');
     this.#admin = new AdminServer({
       notReady: () => this.#sidecar.notReadyReason,
-      stats: () => ({ ...this.stats(), traceLinesLost: this.#trace?.lost ?? 0 }),
+      stats: () => ({
+        ...this.stats(),
+        connectionsRefused: this.#acceptor.refused,
+        traceLinesLost: this.#trace?.lost ?? 0,
+      }),
       clusters: () => ({
         endpoints: this.clusters(),
         source: this.#options.endpoints ?? 'static',

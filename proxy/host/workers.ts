@@ -9,6 +9,7 @@ import { parseAddress } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import { listenOn } from './acceptor.ts';
 import { AdminServer } from './admin.ts';
+import { HOST_LIMITS } from './limits-table.ts';
 import { clustersOf, type Member, notReadyOf, statsOf } from './one-view.ts';
 import type { RawOptions, SidecarOptions } from './options.ts';
 import type { ServerLog } from './server.ts';
@@ -46,6 +47,7 @@ export class WorkerGroup {
   readonly #told = new Map<string, number>();
   #admin: AdminServer | null = null;
   #replaced = 0;
+  #refused = 0;
   #last = 0;
   #begun = false;
   #stopping: Promise<boolean> | null = null;
@@ -88,7 +90,11 @@ export class WorkerGroup {
     if (admin !== null) {
       this.#admin = new AdminServer({
         notReady: async () => notReadyOf(await this.#members()),
-        stats: async () => ({ ...statsOf(await this.#members()), workersReplaced: this.#replaced }),
+        stats: async () => ({
+          ...statsOf(await this.#members()),
+          connectionsRefused: this.#refused,
+          workersReplaced: this.#replaced,
+        }),
         clusters: async () => this.#clusters(await this.#members()),
       });
       this.admin = await this.#admin.listen(parseAddress(admin, true) as Address);
@@ -152,12 +158,18 @@ export class WorkerGroup {
   /** To the worker with the fewest connections; where several have, in turn. */
   #give(socket: Socket): void {
     const count = this.#workers.length;
+    const most = this.#options.limits.server.connectionsMax ?? HOST_LIMITS.connectionsMax.byDefault;
+    let open = this.#held.length;
     let best: WorkerChild | null = null;
     for (let i = 1; i <= count; i++) {
       const child = this.#workers[(this.#last + i) % count] as WorkerChild;
+      if (!child.gone) open += child.connections;
       if (child.ready && (best === null || child.connections < best.connections)) best = child;
     }
-    if (best !== null) {
+    if (open >= most) {
+      this.#refused++;
+      socket.destroy();
+    } else if (best !== null) {
       this.#last = best.worker - 1;
       best.give(socket);
     } else if (this.#stopping === null && this.#held.length < HELD_MAX) {

@@ -78,6 +78,22 @@ it('towards callers: one reset too many', async () => {
   expect(await said).toBe(h2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
 });
 
+it.each(['1', '2'])(
+  '%s workers: one connection too many is closed at once, until there is room',
+  async (workers) => {
+    const sidecar = await withLimits({ connectionsMax: 3 }, '127.0.0.1:1', ['--workers', workers]);
+    const sessions = Array.from({ length: 3 }, () => caller(sidecar));
+    for (const session of sessions) expect(await outcome(session)).toBe('status 503');
+    const fourth = caller(sidecar);
+    await new Promise((resolve) => fourth.once('close', resolve));
+    expect((await sidecar.stats())['connectionsRefused']).toBe(1);
+    expect(await outcome(sessions[0] as h2.ClientHttp2Session)).toBe('status 503');
+    sessions[1]?.close();
+    await until('there is room', async () => (await sidecar.stats())['connectionsDownstream'] === 2);
+    expect(await outcome(caller(sidecar))).toBe('status 503');
+  },
+);
+
 it('towards endpoints: streams at a time on one connection, and windows', async () => {
   const server = h2.createServer();
   const sessions: h2.ServerHttp2Session[] = [];

@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Carrier } from '../../../proxy/host/carrier.ts';
 import { readConfigFile } from '../../../proxy/host/config-file.ts';
+import { HOST_LIMITS } from '../../../proxy/host/limits-table.ts';
 import type { Loop } from '../../../proxy/host/loop.ts';
 import { resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
@@ -42,8 +43,8 @@ function engine(role: Role, { limits }: ReturnType<typeof options>) {
 }
 
 describe('the table', () => {
-  it.each(LIMIT_NAMES)('%s is complete and its defaults are within its range', (name) => {
-    const limit: Limit = LIMITS[name];
+  const rows: [string, Limit][] = Object.entries({ ...LIMITS, ...HOST_LIMITS });
+  it.each(rows)('%s is complete and its defaults are within its range', (_name, limit) => {
     for (const value of [limit.byDefault, limit.clientDefault ?? limit.byDefault]) {
       expect(value >= limit.least && value <= limit.most).toBe(true);
     }
@@ -84,6 +85,56 @@ describe('every limit reaches the engine, alone', () => {
     });
     expect(options(['--limit', 'resetBurst=4'], text).limits.client.resetBurst).toBe(4);
   });
+});
+
+describe('limits of the sockets', () => {
+  it('come with those of the engine', () => {
+    const set = options(
+      ['--limit', 'lingerMs=7', '--limit', 'connectionsMax=3'],
+      'limits: { unwrittenBytesMax: 20000 }',
+    );
+    expect(set.limits).toEqual({
+      server: { lingerMs: 7, connectionsMax: 3, unwrittenBytesMax: 20_000 },
+      client: { lingerMs: 7, unwrittenBytesMax: 20_000 },
+    });
+  });
+
+  it.each([
+    [undefined, 1_000],
+    [50, 50],
+  ])('lingerMs %s: a peer that does not close is cut off after %i ms', (lingerMs, afterMs) => {
+    vi.useFakeTimers();
+    const end = vi.fn();
+    const destroy = vi.fn();
+    const socket = Object.assign(new EventEmitter(), {
+      end,
+      destroy,
+      writableLength: 0,
+    }) as unknown as Socket;
+    const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
+    new Carrier('server', quiet, socket, {} as Loop, lingerMs === undefined ? {} : { lingerMs }).finish();
+    vi.advanceTimersByTime(afterMs - 1);
+    expect([end.mock.calls.length, destroy.mock.calls.length]).toEqual([1, 0]);
+    vi.advanceTimersByTime(1);
+    expect(destroy).toHaveBeenCalledOnce();
+    vi.useRealTimers();
+  });
+
+  it.each([
+    [undefined, 300_000, true],
+    [undefined, 200_000, false],
+    [100_000, 200_000, true],
+  ])(
+    'unwrittenBytesMax %s, %i octets unwritten: reading stops: %s',
+    (unwrittenBytesMax, unwritten, stops) => {
+      const pause = vi.fn();
+      const socket = Object.assign(new EventEmitter(), { pause, write: () => {}, writableLength: unwritten });
+      const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
+      const limits = unwrittenBytesMax === undefined ? {} : { unwrittenBytesMax };
+      new Carrier('client', quiet, socket as unknown as Socket, {} as Loop, limits).flush(true);
+      expect(pause).toHaveBeenCalledTimes(stops ? 1 : 0);
+    },
+  );
 });
 
 describe('what is refused', () => {
