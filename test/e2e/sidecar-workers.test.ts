@@ -87,6 +87,25 @@ it('spreads connections evenly; stats are the sum, clusters merged, one ready li
   expect(JSON.parse(line as string).workers).toEqual(stats.workers.map(({ pid }) => pid));
 });
 
+it('whoever connects goes to the worker that has the fewest connections', async () => {
+  const one = await instance();
+  const sidecar = await start('--upstream', one.address);
+  const spread = async () => (await statsOf(sidecar)).workers.map((each) => each.connectionsDownstream);
+  const some: any[] = [];
+  const join = async (): Promise<void> => {
+    const [client] = clients(sidecar, 1);
+    some.push(client);
+    expect((await unary(client, 'x')).code).toBe(0);
+  };
+  for (let i = 0; i < 4; i++) await join();
+  expect(await spread()).toEqual([2, 2]);
+  some[0].close();
+  some[2].close();
+  await until('one worker has none left', async () => (await spread()).includes(0));
+  for (let i = 0; i < 2; i++) await join();
+  expect(await spread()).toEqual([2, 2]);
+});
+
 it('a worker that is killed is replaced and reported; calls go on meanwhile', async () => {
   const one = await instance();
   const sidecar = await start('--upstream', one.address);
