@@ -1,12 +1,16 @@
 /** `--workers 2`: connections are spread, one admin view, a dead worker is replaced, all drain, and nothing outlives the parent. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
 import { adminGet, connect, runProcess, startInstance, startProcess, unary, until } from './sidecar-kit.ts';
 import type { SidecarProcess } from './sidecar-kit.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'meshwright-workers-'));
 const cleanups: (() => unknown)[] = [];
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
@@ -176,6 +180,21 @@ it.each(['SIGKILL', 'a second SIGTERM'])('after %s of the parent nothing is left
   await sidecar.ended;
   await until('all are gone', () => !pids.some(alive), 2_000);
   expect((await call).code).toBe(14);
+});
+
+it('trouble with the endpoint file is told once, and the last good set stays', async () => {
+  const one = await instance();
+  const path = join(folder, 'endpoints.json');
+  writeFileSync(path, JSON.stringify({ endpoints: [{ address: one.address }] }));
+  const sidecar = await start('--endpoints', path);
+  const trouble = async () => JSON.parse((await adminGet(sidecar.admin, '/clusters')).text);
+  expect(await trouble()).toMatchObject({ source: path, trouble: null });
+  rmSync(path);
+  await until('it is told', async () => String((await trouble()).trouble).includes('does not exist'));
+  await until('both workers know', async () => sidecar.stderr !== '');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(sidecar.stderr.trim().split('\n')).toEqual([expect.stringContaining('does not exist')]);
+  for (const client of clients(sidecar, 2)) expect((await unary(client, 'x')).code).toBe(0);
 });
 
 it('one worker, the default: no further process', async () => {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../../proxy/host/config-file.ts';
 import { DEFAULT_TAG, resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
+import { startSidecar } from '../../../proxy/index.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meshwright-options-'));
@@ -42,6 +43,8 @@ describe('options', () => {
     [{ 'retry-on': '17' }, 'grpc-status numbers from 1 to 16'],
     [{ 'retry-budget': '-1' }, 'not a number'],
     [{ 'connect-timeout-ms': '0' }, 'from 1 to 600000'],
+    [{ workers: '257' }, 'from 1 to 256'],
+    [{ 'trace-fd': '3', workers: '2' }, 'a trace comes from one process'],
     [{ 'trace-fd': '0' }, 'from 1 to'],
     [{ 'trace-epoch-ns': '1e9' }, 'whole nanoseconds'],
     [{ tag: 'ü'.repeat(513) }, 'at most 1024 octets'],
@@ -55,6 +58,11 @@ describe('options', () => {
     const [name] = Object.keys(flags);
     expect(resolve).toThrow(expect.objectContaining({ code: 'MW_USAGE', place: `--${name}` }));
   });
+});
+
+it('several workers are refused inside of a process', async () => {
+  const starting = startSidecar({ ...BASE, workers: '2' });
+  await expect(starting).rejects.toMatchObject({ code: 'MW_USAGE', place: 'workers' });
 });
 
 describe('flags of the direct entry', () => {
@@ -73,6 +81,7 @@ describe('the configuration file', () => {
     const options = resolveOptions({}, raw);
     expect(options).toMatchObject({ listen: '127.0.0.1:0', tag: DEFAULT_TAG, retry: { budget: 0.5 } });
     expect(readConfigFile(config('upstream: [a:1, b:2]')).upstream).toBe('a:1,b:2');
+    expect(resolveOptions(BASE, readConfigFile(config('workers: 3'))).workers).toBe(3);
   });
 
   it.each([
