@@ -2,9 +2,9 @@
  * Endpoints from a watched file. Every accepted change counts; a file that is removed, truncated or malformed changes
  * nothing: the last good set stays, and what is wrong is told once.
  */
-import { readFileSync } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
+import { readFileSync, watch } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { FSWatcher } from 'chokidar';
 import type { Endpoint } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import { parseEndpoints } from './parse-endpoints.ts';
@@ -25,6 +25,7 @@ export class EndpointFile {
   trouble: string | null = null;
   readonly #file: string;
   readonly #events: EndpointFileEvents;
+  readonly #rereadMs: number;
   #text: string;
   #watcher: FSWatcher | null = null;
   #poll: NodeJS.Timeout | null = null;
@@ -32,35 +33,39 @@ export class EndpointFile {
   #closed = false;
 
   /** Reads the file at once; throws a SidecarError when it cannot be used, for then there is no last good set. */
-  constructor(file: string, events: EndpointFileEvents) {
+  constructor(file: string, events: EndpointFileEvents, rereadMs = REREAD_MS) {
+    this.#rereadMs = rereadMs;
     this.#file = resolve(file);
     this.#events = events;
     this.#text = read(this.#file);
     events.onEndpoints(parseEndpoints(this.#text, this.#file));
   }
 
-  /** Begins to watch: the folder, so that a rename over the file is seen. */
-  async watch(): Promise<void> {
-    const { watch } = await import('chokidar');
+  /**
+   * Begins to watch: the folder, so that a rename over the file is seen. Each event is a reading: whoever gathers events
+   * for a while misses the second of two changes, and with it that an endpoint was ever gone.
+   */
+  watch(): void {
     if (this.#closed) return;
     const name = basename(this.#file);
-    const folder = dirname(this.#file);
-    this.#watcher = watch(folder, {
-      depth: 0,
-      ignoreInitial: true,
-      ignored: (path) => path !== folder && basename(path) !== name,
-    });
-    this.#watcher.on('all', () => this.#look(false));
-    this.#watcher.on('error', () => {});
-    this.#poll = setInterval(() => this.#look(false), REREAD_MS);
+    try {
+      this.#watcher = watch(dirname(this.#file), (_event, changed) => {
+        // A mounted ConfigMap changes by a link whose name begins with two dots.
+        if (changed === null || changed === name || changed.startsWith('..')) this.#look(false);
+      });
+      this.#watcher.on('error', () => {});
+    } catch {
+      // The system has no watch left: what is read every second has to do.
+    }
+    this.#poll = setInterval(() => this.#look(false), this.#rereadMs);
     this.#look(false);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
     if (this.#poll !== null) clearInterval(this.#poll);
     if (this.#settle !== null) clearTimeout(this.#settle);
-    await this.#watcher?.close();
+    this.#watcher?.close();
   }
 
   /** Reads it again. `settled`: it had time to become whole. */

@@ -124,8 +124,7 @@ export class SidecarServer {
         else this.#log.warn(`${trouble} The last good set stays.`);
       },
     });
-    // Ready comes first: a watcher takes long to load.
-    setImmediate(() => void this.#file?.watch());
+    this.#file.watch();
   }
 
   #setEndpoints(endpoints: readonly Endpoint[]): void {
@@ -217,7 +216,7 @@ export class SidecarServer {
     }
     this.#loop.stop();
     this.#trace?.end();
-    await this.#file?.close();
+    this.#file?.close();
   }
 
   #openTrace(fd: number, epochNs: bigint): Trace {

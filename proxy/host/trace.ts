@@ -110,13 +110,13 @@ export class Trace implements Observer {
     if (this.#rest.length > 0) bytes = Buffer.concat([this.#rest, bytes]);
     this.#batch = '';
     this.#rest = Buffer.alloc(0);
+    let written = 0;
     try {
-      let written = 0;
       while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // A pipe that is full for now: the rest goes with the next batch. Anything else: nobody listens any more.
-      if (code === 'EAGAIN') this.#keep(bytes);
+      if (code === 'EAGAIN') this.#keep(bytes.subarray(written));
     }
   }
 
