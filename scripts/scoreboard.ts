@@ -13,7 +13,7 @@ const PART_MS_MAX = 15 * 60_000;
 const FUZZ_SECONDS = 5;
 const FUZZ_TRACES_DIR = 'test/fuzz/traces';
 
-/** Arguments choose parts by a word of their name; `--json` prints one line of JSON. */
+/** Arguments choose parts by a word of their name; `--json` prints one line of JSON; `--quick` shortens the proxy bench. */
 export default function scoreboard(): void {
   const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
   const rows: Row[] = [];
@@ -47,7 +47,8 @@ function parts(): [name: string, measure: () => Row[]][] {
 
 /** A bench with `--json` says its rows in its last line. */
 function benchRows(name: string): Row[] {
-  const stdout = run(['--expose-gc', 'scripts/run-ts.mjs', `test/bench/${name}`, '--json']);
+  const quick = name === 'proxy.bench.ts' && process.argv.includes('--quick') ? ['--quick'] : [];
+  const stdout = run(['--expose-gc', 'scripts/run-ts.mjs', `test/bench/${name}`, '--json', ...quick]);
   const last = stdout.trim().split('\n').at(-1) ?? '';
   const { rows } = JSON.parse(last) as { rows: (Omit<Row, 'value'> & { value: number | null })[] };
   // JSON has no NaN: a figure that could not be measured comes as null, and must not pass as 0.

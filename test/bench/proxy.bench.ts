@@ -37,6 +37,10 @@ export default async function bench(): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  if (options.isQuick)
+    process.stderr.write(
+      'bench:proxy: quick: one short round of JavaScript that is not warm, nothing to cite\n',
+    );
   const chosen = SECTIONS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
   const measured: { section: Section; figures: Figure[]; seconds: number }[] = [];
   await withSession({ rounds: options.rounds, isQuick: options.isQuick, h2load }, async (session) => {

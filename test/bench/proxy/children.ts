@@ -27,10 +27,14 @@ export function start(command: string, parameters: readonly string[]): ChildProc
 }
 
 /** The first line of JSON that it prints; `other` sees every line else. Rejects when it ends before, or takes too long. */
-export function firstLine<T>(child: ChildProcess, other: (line: string) => void = () => {}): Promise<T> {
+export function firstLine<T>(
+  child: ChildProcess,
+  other: (line: string) => void = () => {},
+  limitMs = READY_MS_MAX,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     let rest = '';
-    const limit = setTimeout(() => child.kill('SIGKILL'), READY_MS_MAX);
+    const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
     child.stdout?.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk.toString('latin1')).split('\n');
       rest = lines.pop() as string;

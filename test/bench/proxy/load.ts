@@ -1,9 +1,11 @@
-/** Loads for a proxy: h2load for calls that repeat, ghz for calls whose headers were never seen before. Bounded in count and time. */
+/** Loads for a proxy: h2load for calls that repeat, ghz (or our own) for headers never seen before. Bounded in count and time. */
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from './programs.ts';
+import { end, firstLine } from './children.ts';
+import { ROOT, findProgram } from './programs.ts';
+import { startScript } from './proxies.ts';
 
 export const UNARY_PATH = '/my_service.MyService/MyMethod';
 const LOAD_MS_MAX = 90_000;
@@ -62,23 +64,49 @@ export async function h2load(program: string, load: Load): Promise<Done> {
   return { calls: done, rate: perSecond, latenciesUs: log === undefined ? [] : takeLatencies(log) };
 }
 
-/** Runs ghz with a UUID in `traceparent` and in `x-request-id` of each call. Rejects unless every call ended with OK. */
-export async function ghz(
-  program: string,
-  load: { address: string; connections: number; streams: number; calls: number },
-): Promise<void> {
-  const size = ['-c', load.connections * load.streams, '--connections', load.connections, '-n', load.calls];
+/** The program for unique headers; '' where ghz is missing: the bench's own load stands in. */
+export function uniqueProgram(): string {
+  return findProgram('ghz') ?? '';
+}
+
+export interface UniqueLoad {
+  address: string;
+  connections: number;
+  streams: number;
+  calls: number;
+}
+
+/** Calls with a UUID in `traceparent` and in `x-request-id` of each. Rejects unless every call ended with OK. */
+export async function uniqueLoad(program: string, load: UniqueLoad): Promise<void> {
+  const { address, connections, streams, calls } = load;
+  const good = program === '' ? await ownLoad(load) : await ghz(program, load);
+  if (good !== calls)
+    throw new Error(
+      `${calls - good} of ${calls} calls over ${connections} × ${streams} to ${address} were lost`,
+    );
+}
+
+async function ghz(program: string, { address, connections, streams, calls }: UniqueLoad): Promise<number> {
+  const size = ['-c', connections * streams, '--connections', connections, '-n', calls];
   const { stdout } = await promisify(execFile)(
     program,
     [
       ...['--insecure', '--proto', join(ROOT, 'protos/my_service.proto')],
       ...['--call', 'my_service.MyService.MyMethod', '-d', '{"name":"World"}', '-m', JSON.stringify(UNIQUE)],
-      ...[...size.map(String), '-O', 'summary', load.address],
+      ...[...size.map(String), '-O', 'summary', address],
     ],
     { timeout: LOAD_MS_MAX, killSignal: 'SIGKILL', maxBuffer: 16 << 20 },
   );
-  const good = Number(/\[OK\]\s+(\d+) responses/.exec(stdout)?.[1]);
-  if (good !== load.calls) throw new Error(`calls were lost: ghz tells ${good} of ${load.calls} OK`);
+  return Number(/\[OK\]\s+(\d+) responses/.exec(stdout)?.[1] ?? 0);
+}
+
+async function ownLoad({ address, connections, streams, calls }: UniqueLoad): Promise<number> {
+  const child = startScript('./unique-load.ts', [address, ...[connections, streams, calls].map(String)]);
+  try {
+    return (await firstLine<{ ok: number }>(child, undefined, LOAD_MS_MAX)).ok;
+  } finally {
+    await end(child);
+  }
 }
 
 function takeLatencies(log: string): number[] {

@@ -32,6 +32,8 @@ const QUICK_SHARE = 0.2;
 /** Goals for the geometric mean of the shapes, as ratios to the peer's. */
 const GOALS: Readonly<Record<string, number>> = { Envoy: 0.35, HAProxy: 0.7, nghttpx: 0.95, relay: 2 };
 
+const RESIDENT = { bound: 85, side: 'at most', of: 'value' } as const;
+
 export const COST: Section = {
   name: 'cost',
   title: 'CPU of the proxy process per unary call (h2load; connections × streams)',
@@ -71,9 +73,10 @@ async function measureCosts(
       ),
     );
     const meanOf = (name: string): number => geometricMean(NAMES.map((shape) => median(values(shape, name))));
-    const memory = running.map((one) =>
-      figureOf(`resident after the load ${one.proxy.name}`, 'MiB', [rssKib(one.pid) / 1_024]),
-    );
+    const memory = running.map((one) => ({
+      ...figureOf(`resident after the load ${one.proxy.name}`, 'MiB', [rssKib(one.pid) / 1_024]),
+      goal: one === ours ? RESIDENT : null,
+    }));
     return [...figures, ...meanFigures(names, missing, meanOf, goals), ...memory];
   });
 }

@@ -95,11 +95,13 @@ async function collections(session: Session, rate: number): Promise<Figure[]> {
     const counted = lines.slice(warmed);
     const pauses = counted.map((line) => Number(/MB, ([\d.]+) \//.exec(line)?.[1] ?? 0));
     const full = counted.filter((line) => line.includes(' ms: Mark-Compact')).length;
+    // V8 says after the figures why it collected.
+    const reasons = counted.flatMap((line) => /: Mark-Compact.*\) (\S.*)$/.exec(line)?.[1] ?? []);
     const early = lines.slice(0, warmed).filter((line) => line.includes(' ms: Mark-Compact')).length;
     const note = `in ${seconds} s at ${rate} calls/s; ${early} before, while it warmed up`;
     return [
       {
-        ...figureOf('mark-compacts', 'collections', [full], note),
+        ...figureOf('mark-compacts', 'collections', [full], [note, ...new Set(reasons)].join('; ')),
         goal: { bound: 0, side: 'at most', of: 'value' },
       },
       figureOf('scavenges', 'collections', [counted.length - full], `longest ${Math.max(0, ...pauses)} ms`),

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { cpuUs, end, splitUs } from '../children.ts';
 import type { Figure } from '../figures.ts';
 import { figureOf, missingFigure } from '../figures.ts';
-import { ghz, h2load } from '../load.ts';
-import { HINT, findProgram } from '../programs.ts';
+import { h2load, uniqueLoad, uniqueProgram } from '../load.ts';
 import { startSidecar } from '../proxies.ts';
 import type { Section, Session } from '../session.ts';
 
@@ -24,6 +23,13 @@ interface Profile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
   samples: number[];
   timeDeltas: number[];
+  /** Microseconds of the monotonic clock, which all processes of a machine share. */
+  startTime: number;
+}
+
+interface Span {
+  fromUs: number;
+  toUs: number;
 }
 
 export const PROFILE: Section = {
@@ -33,38 +39,40 @@ export const PROFILE: Section = {
   async measure(session) {
     const figures: Figure[] = [];
     for (const shape of SHAPES) {
-      const program = shape.isUnique ? findProgram('ghz') : session.h2load;
-      if (program === null) figures.push(missingFigure(shape.name, UNIT, `ghz is ${HINT}`));
-      else figures.push(...(await profileOf(session, shape, program)));
+      figures.push(...(await profileOf(session, shape)));
     }
     return figures;
   },
 };
 
-async function profileOf(
-  session: Session,
-  shape: (typeof SHAPES)[number],
-  program: string,
-): Promise<Figure[]> {
+async function profileOf(session: Session, shape: (typeof SHAPES)[number]): Promise<Figure[]> {
   const folder = join(session.folder, `profile-${shape.name.replaceAll(' ', '-')}`);
   mkdirSync(folder);
   const node = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${SAMPLE_US}`];
   const { child, address } = await startSidecar(session.far, { node });
   const pid = child.pid as number;
   const calls = session.isQuick ? shape.calls / 5 : shape.calls;
+  const load = (): Promise<unknown> =>
+    shape.isUnique
+      ? uniqueLoad(uniqueProgram(), { ...shape, address, calls })
+      : h2load(session.h2load, { ...shape, address, calls, body: session.request });
   let usage = { allUs: 0, systemUs: 0 };
+  const span: Span = { fromUs: 0, toUs: 0 };
   try {
+    // Once to warm up: what V8 does to compile is over soon, and not what is left.
+    await load();
+    span.fromUs = nowUs();
     const before = { allUs: cpuUs(pid), systemUs: splitUs(pid).systemUs };
-    if (shape.isUnique) await ghz(program, { ...shape, address, calls });
-    else await h2load(program, { ...shape, address, calls, body: session.request });
+    await load();
     usage = { allUs: cpuUs(pid) - before.allUs, systemUs: splitUs(pid).systemUs - before.systemUs };
+    span.toUs = nowUs();
   } finally {
     await end(child);
   }
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   if (file === undefined) return [missingFigure(shape.name, UNIT, 'node left no profile')];
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile;
-  const { ours, node: nodes, collector, functions } = selfTimes(profile);
+  const { ours, node: nodes, collector, functions } = selfTimes(profile, span);
   const native = Math.max(0, usage.allUs - usage.systemUs - ours - nodes - collector);
   const row = (what: string, us: number): Figure => ({
     ...figureOf(`${shape.name} ${what}`, UNIT, [us / calls], `${Math.round((us / usage.allUs) * 100)} %`),
@@ -80,8 +88,15 @@ async function profileOf(
   ];
 }
 
-/** Microseconds by where a sample fell; `functions` of ours, dearest first. */
-function selfTimes({ nodes, samples, timeDeltas }: Profile): {
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
+/** Microseconds in the span by where a sample fell; `functions` of ours, dearest first. */
+function selfTimes(
+  { nodes, samples, timeDeltas, startTime }: Profile,
+  span: Span,
+): {
   ours: number;
   node: number;
   collector: number;
@@ -90,7 +105,10 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const functions = new Map<string, number>();
   let [ours, node, collector] = [0, 0, 0];
+  let atUs = startTime;
   for (const [index, id] of samples.entries()) {
+    atUs += timeDeltas[index] ?? 0;
+    if (atUs < span.fromUs || atUs > span.toUs) continue;
     const { functionName, url, lineNumber } = frames.get(id) ?? { functionName: '', url: '', lineNumber: 0 };
     // A sample lasts until the next; the odd negative step of the clock is nothing.
     const us = Math.max(0, timeDeltas[index + 1] ?? 0);
