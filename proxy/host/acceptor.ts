@@ -1,4 +1,4 @@
-/** Takes callers' connections. Whoever does not speak HTTP/2 in the clear gets one plain line and is let go. */
+/** Takes callers' connections. Whoever does not speak HTTP/2 gets one plain line and is let go. */
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { Sidecar } from '../core/sidecar.ts';
@@ -9,13 +9,13 @@ import { Carrier } from './carrier.ts';
 import { HOST_LIMITS } from './limits-table.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
+import type { ServerTls } from './tls.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Only who speaks HTTP/1 understands a line of it; others get a GOAWAY that holds the text. */
 const PROTOCOL_ERROR = 1;
 const HTTP1 = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) /;
-const REFUSAL_TEXT =
-  'This port speaks HTTP/2 without TLS from the first octet (gRPC); send it nothing else.\n';
+const REFUSAL_TEXT = 'This port speaks HTTP/2 (gRPC) from the first octet; send it nothing else.\n';
 const REFUSAL = `HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: ${REFUSAL_TEXT.length}\r\nconnection: close\r\n\r\n${REFUSAL_TEXT}`;
 
 export class Acceptor {
@@ -27,11 +27,13 @@ export class Acceptor {
   /** Connections closed at once because there were too many. */
   refused = 0;
 
-  constructor(sidecar: Sidecar, loop: Loop, limits: ConnectionLimits) {
+  /** `tls`: null takes callers in the clear. */
+  constructor(sidecar: Sidecar, loop: Loop, limits: ConnectionLimits, tls: ServerTls | null) {
     this.#sidecar = sidecar;
     this.#limits = limits;
     this.#loop = loop;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#server = tls === null ? createServer({ noDelay: true }, accept) : tls.createServer(accept);
     this.#server.maxConnections = limits.connectionsMax ?? HOST_LIMITS.connectionsMax.byDefault;
     this.#server.on('drop', () => this.refused++);
   }

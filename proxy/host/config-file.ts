@@ -20,6 +20,10 @@ const schema = z.strictObject({
   balancer: z.literal('round_robin').optional(),
   workers: count.optional(),
   admin: z.string().optional(),
+  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  upstreamTls: z
+    .union([z.boolean(), z.strictObject({ ca: z.string().optional(), serverName: z.string().optional() })])
+    .optional(),
   tag: z.union([z.string(), z.boolean()]).optional(),
   drainMs: milliseconds.optional(),
   health: z
@@ -64,15 +68,23 @@ export function readConfigFile(file: string): RawOptions {
       },
     );
   }
-  const { health, retry, timeout, upstream, tag, endpoints, ...rest } = result.data;
+  const { health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, ...rest } = result.data;
+  const beside = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(dirname(place), path);
+  const upstreamPair = typeof upstreamTls === 'object' ? upstreamTls : {};
   const upstreamText = Array.isArray(upstream) ? upstream.join(',') : upstream;
   return {
     listen: rest.listen,
     upstream: upstreamText,
-    endpoints: endpoints === undefined ? undefined : resolve(dirname(place), endpoints),
+    endpoints: beside(endpoints),
     balancer: rest.balancer,
     workers: text(rest.workers),
     admin: rest.admin,
+    'tls-cert': beside(tls?.cert),
+    'tls-key': beside(tls?.key),
+    'upstream-tls': upstreamTls === undefined ? undefined : upstreamTls !== false,
+    'upstream-ca': beside(upstreamPair.ca),
+    'upstream-server-name': upstreamPair.serverName,
     tag: tag === false ? undefined : tag,
     'drain-ms': text(rest.drainMs),
     'health-interval-ms': text(health?.intervalMs),

@@ -1,21 +1,25 @@
 /** Connects to endpoints for the machine. All these sockets read into one shared buffer, which is emptied in the callback. */
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import type { SidecarEnvironment, UpstreamPort } from '../core/machine.ts';
 import { parseAddress } from '../policy/address.ts';
 import { Carrier } from './carrier.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
+import type { UpstreamTls } from './tls.ts';
 
 const READ_BYTES = 65_536;
 
 export class Dialler implements SidecarEnvironment {
   readonly #loop: Loop;
   readonly #limits: ConnectionLimits;
+  readonly #tls: UpstreamTls | null;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #sockets = new Map<UpstreamPort, Socket>();
 
-  constructor(loop: Loop, limits: ConnectionLimits) {
+  /** `tls`: null speaks to endpoints in the clear. */
+  constructor(loop: Loop, limits: ConnectionLimits, tls: UpstreamTls | null) {
+    this.#tls = tls;
     this.#loop = loop;
     this.#limits = limits;
   }
@@ -32,7 +36,8 @@ export class Dialler implements SidecarEnvironment {
     }
     let carrier: Carrier | null = null;
     const loop = this.#loop;
-    const socket = connect({
+    const tls = this.#tls;
+    const options: TcpSocketConnectOpts = {
       host: address.host,
       port: address.port,
       noDelay: true,
@@ -46,10 +51,17 @@ export class Dialler implements SidecarEnvironment {
           return true;
         },
       },
-    });
+    };
+    const socket = tls === null ? connect(options) : tls.connect(address, options);
     this.#sockets.set(port, socket);
     let reason = 'closed by the endpoint';
-    socket.on('connect', () => {
+    socket.on(tls === null ? 'connect' : 'secureConnect', () => {
+      const trouble = tls?.trouble(socket) ?? null;
+      if (trouble !== null) {
+        reason = trouble;
+        socket.destroy();
+        return;
+      }
       carrier = new Carrier('client', port, socket, loop, this.#limits);
       loop.begin();
       port.attach(carrier);
@@ -57,9 +69,12 @@ export class Dialler implements SidecarEnvironment {
       loop.turn();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      reason = error.code ?? error.message;
+      reason = tls?.describe(error) ?? error.code ?? error.message;
     });
-    socket.on('end', () => this.#lost(port, carrier, reason));
+    // Who closes in the middle of a handshake has not been a connection yet: `close` tells.
+    socket.on('end', () => {
+      if (carrier !== null) this.#lost(port, carrier, reason);
+    });
     socket.on('close', () => {
       this.#sockets.delete(port);
       this.#lost(port, carrier, reason);

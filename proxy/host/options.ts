@@ -8,6 +8,18 @@ import { type LimitOptions, resolveLimits } from './limits.ts';
 /** What `--tag` without a text puts in front of replies. */
 export const DEFAULT_TAG = 'Sidecar: ';
 
+/** PEM files of the callers' side. */
+export interface ServerTlsOptions {
+  certFile: string;
+  keyFile: string;
+}
+
+/** The endpoints' side: `caFile` null trusts what Node trusts, `serverName` null asks for the endpoint's own host. */
+export interface UpstreamTlsOptions {
+  caFile: string | null;
+  serverName: string | null;
+}
+
 /** Everything one sidecar process is told. */
 export interface SidecarOptions extends SidecarConfig {
   /** HOST:PORT; port 0: the system chooses. */
@@ -20,6 +32,10 @@ export interface SidecarOptions extends SidecarConfig {
   workers: number;
   /** HOST:PORT on loopback, or null: no admin server. */
   admin: string | null;
+  /** TLS towards callers, or null: in the clear. */
+  tls: ServerTlsOptions | null;
+  /** TLS towards endpoints, or null: in the clear. */
+  upstreamTls: UpstreamTlsOptions | null;
   /** Wire limits that differ from their defaults, by role. */
   limits: LimitOptions;
   /** End when standard input closes, so that whoever started the sidecar takes it along. */
@@ -43,7 +59,7 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
   {
     name: 'listen',
     value: '<host:port>',
-    help: 'where callers connect (HTTP/2 without TLS); port 0 lets the system choose',
+    help: 'where callers connect (HTTP/2); port 0 lets the system choose',
   },
   { name: 'upstream', value: '<list>', help: 'endpoints, HOST:PORT separated by commas' },
   {
@@ -56,6 +72,27 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     name: 'admin',
     value: '<host:port>',
     help: 'serve /ready, /stats and /clusters there; loopback only; off by default',
+  },
+  {
+    name: 'tls-cert',
+    value: '<file>',
+    help: 'PEM chain shown to callers; callers then need TLS with ALPN h2',
+  },
+  { name: 'tls-key', value: '<file>', help: 'PEM private key of that certificate' },
+  {
+    name: 'upstream-tls',
+    value: null,
+    help: 'speak TLS with ALPN h2 to endpoints and their health services',
+  },
+  {
+    name: 'upstream-ca',
+    value: '<file>',
+    help: "PEM authorities that sign the endpoints' certificates (default: Node's)",
+  },
+  {
+    name: 'upstream-server-name',
+    value: '<name>',
+    help: "name that the endpoints' certificates must hold (default: the endpoint's host)",
   },
   {
     name: 'tag',
@@ -161,6 +198,8 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     balancer,
     workers: readWorkers(read),
     admin: read.loopback('admin'),
+    tls: readTls(read),
+    upstreamTls: readUpstreamTls(read),
     tag: read.tag(),
     drainMs: read.integer('drain-ms', drainMs, 0, 3_600_000),
     health: readHealth(read),
@@ -195,6 +234,22 @@ function readHealth(read: Reader): HealthConfig | null {
     healthyThreshold: read.integer('health-healthy', DEFAULT_HEALTH.healthyThreshold, 1, 1_000),
     service: read.text('health-service') ?? DEFAULT_HEALTH.service,
   };
+}
+
+function readTls(read: Reader): ServerTlsOptions | null {
+  const [certFile, keyFile] = [read.text('tls-cert'), read.text('tls-key')];
+  if (certFile === null && keyFile === null) return null;
+  if (certFile !== null && keyFile !== null) return { certFile, keyFile };
+  const [given, missing] = certFile === null ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
+  throw usage(`${given} is given without ${missing}`, given, `give ${missing} FILE too`);
+}
+
+function readUpstreamTls(read: Reader): UpstreamTlsOptions | null {
+  const [caFile, serverName] = [read.text('upstream-ca'), read.text('upstream-server-name')];
+  if (read.flag('upstream-tls')) return { caFile, serverName };
+  if (caFile === null && serverName === null) return null;
+  const place = caFile === null ? '--upstream-server-name' : '--upstream-ca';
+  throw usage(`${place} is given, and endpoints are spoken to in the clear`, place, 'add --upstream-tls');
 }
 
 function readWorkers(read: Reader): number {

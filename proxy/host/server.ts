@@ -12,6 +12,7 @@ import type { AdminServer } from './admin.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
 import type { SidecarOptions } from './options.ts';
+import type { ServerTls, TlsSides } from './tls.ts';
 import { Trace } from './trace.ts';
 import type { WorkerView } from './worker-messages.ts';
 
@@ -32,6 +33,7 @@ export class SidecarServer {
   admin: string | null = null;
   readonly #options: SidecarOptions;
   readonly #handed: boolean;
+  readonly #tls: ServerTls | null;
   readonly #log: ServerLog;
   readonly #loop = new Loop();
   readonly #sidecar: Sidecar;
@@ -41,19 +43,20 @@ export class SidecarServer {
   #file: EndpointFile | null = null;
   #stopping: Promise<boolean> | null = null;
 
-  private constructor(options: SidecarOptions, log: ServerLog, handed: boolean) {
+  private constructor(options: SidecarOptions, log: ServerLog, handed: boolean, tls: TlsSides) {
     this.#options = options;
     this.#handed = handed;
+    this.#tls = tls.server;
     this.#log = log;
     this.#trace = options.traceFd === null ? null : this.#openTrace(options.traceFd, options.traceEpochNs);
     this.#sidecar = new Sidecar(
       options,
-      new Dialler(this.#loop, options.limits.client),
+      new Dialler(this.#loop, options.limits.client, tls.upstream),
       this.#trace,
       Math.random,
     );
     this.#loop.drive(this.#sidecar);
-    this.#acceptor = new Acceptor(this.#sidecar, this.#loop, options.limits.server);
+    this.#acceptor = new Acceptor(this.#sidecar, this.#loop, options.limits.server, tls.server);
   }
 
   /**
@@ -65,7 +68,7 @@ export class SidecarServer {
     log: ServerLog = { warn: () => {} },
     handed = false,
   ): Promise<SidecarServer> {
-    const server = new SidecarServer(options, log, handed);
+    const server = new SidecarServer(options, log, handed, await tlsSides(options, log));
     try {
       await server.#begin();
     } catch (error) {
@@ -90,8 +93,10 @@ export class SidecarServer {
     };
   }
 
-  stats(): SidecarStats {
-    return this.#sidecar.stats();
+  /** The machine's, and those of TLS when callers use it. */
+  stats(): SidecarStats & { tlsHandshakesFailed?: number } {
+    const stats = this.#sidecar.stats();
+    return this.#tls === null ? stats : { ...stats, tlsHandshakesFailed: this.#tls.handshakesFailed };
   }
 
   clusters(): ClusterEndpoint[] {
@@ -223,4 +228,14 @@ export class SidecarServer {
     const offsetNs = Number(process.hrtime.bigint() - epochNs) - this.#loop.now();
     return new Trace(fd, offsetNs, () => this.#loop.now());
   }
+}
+
+/** `node:tls` is loaded only when it is asked for: most sidecars share a host with their callers. */
+async function tlsSides({ tls, upstreamTls }: SidecarOptions, log: ServerLog): Promise<TlsSides> {
+  if (tls === null && upstreamTls === null) return { server: null, upstream: null };
+  const { ServerTls, UpstreamTls } = await import('./tls.ts');
+  return {
+    server: tls === null ? null : new ServerTls(tls, (message) => log.warn(message)),
+    upstream: upstreamTls === null ? null : new UpstreamTls(upstreamTls),
+  };
 }
