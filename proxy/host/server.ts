@@ -9,6 +9,7 @@ import { parseAddress } from '../policy/address.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { Acceptor } from './acceptor.ts';
 import type { AdminServer } from './admin.ts';
+import { clockOffsetNs } from './clock-offset.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
 import type { SidecarOptions } from './options.ts';
@@ -225,8 +226,12 @@ export class SidecarServer {
   }
 
   #openTrace(fd: number, epochNs: bigint): Trace {
-    const offsetNs = Number(process.hrtime.bigint() - epochNs) - this.#loop.now();
-    return new Trace(fd, offsetNs, () => this.#loop.now());
+    const now = (): number => this.#loop.now();
+    return new Trace(
+      fd,
+      clockOffsetNs(now, () => Number(process.hrtime.bigint() - epochNs)),
+      now,
+    );
   }
 }
 
