@@ -172,7 +172,9 @@ describe('frames', () => {
     ['6.4 RST_STREAM', reset(0)],
     ['6.10 CONTINUATION', frame(9, 4, 0)],
   ])('%s on stream 0 is a connection error', (_, octets) => {
-    expect(quiet().feed(octets).goAway).toBe(1);
+    const drive = quiet().feed(octets);
+    expect(drive.goAway).toBe(1);
+    expect(drive.goAwayText).toMatch(/on stream 0$|^CONTINUATION without HEADERS$/);
   });
 
   test.each([
@@ -257,6 +259,16 @@ describe('SETTINGS, PING, GOAWAY', () => {
     const drive = quiet().feed(frame(6, 0, 0, Buffer.alloc(7)), call(1));
     expect([drive.connection.wantsClose, drive.events]).toEqual([true, ['close']]);
     expect(sentFrames(drive).at(-1)?.type).toBe(7);
+  });
+
+  test('5.4.1 nothing follows that GOAWAY, whatever else is wrong with the frame', () => {
+    const broken = frame(1, 5, 1, Buffer.from([0x80]));
+    for (const before of [[], [headers(1, REQUEST, false)], [call(1), reset(1)]]) {
+      const drive = quiet().feed(...before);
+      drive.output = Buffer.alloc(0);
+      drive.feed(broken);
+      expect(sentFrames(drive).map(({ type }) => type)).toEqual([7]);
+    }
   });
 
   test('5.4 the connection error is what is told when a frame has other flaws too', () => {
