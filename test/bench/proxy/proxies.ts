@@ -1,6 +1,5 @@
 /** The proxies under comparison: ours with every policy on, a byte relay as the floor, and the peers of the field. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstLine, start } from './children.ts';
@@ -56,18 +55,17 @@ export function startScript(name: string, parameters: readonly string[]): ChildP
 export async function startSidecar(far: Far, extras: SidecarExtras = {}): Promise<Started> {
   const upstream = far.ports.map((port) => `127.0.0.1:${port}`).join();
   const flags = `--listen 127.0.0.1:0 --admin 127.0.0.1:0 --watch-stdin --upstream ${upstream} ${POLICIES}`;
+  const { cert, key } = far.tls ?? { cert: '', key: '' };
+  const tls =
+    cert === '' ? [] : ['--tls-cert', cert, '--tls-key', key, '--upstream-tls', '--upstream-ca', cert];
   const child = start(process.execPath, [
     ...(extras.node ?? []),
     join(ROOT, 'dist/proxy/host/main.js'),
     ...flags.split(' '),
+    ...tls,
   ]);
   const { listen, admin } = await firstLine<{ listen: string; admin: string }>(child, extras.onLine);
   return { child, address: listen, admin };
-}
-
-/** Whether the sidecar of this checkout can do TLS; its bench row says so when it cannot. */
-export function hasTls(): boolean {
-  return readFileSync(join(ROOT, 'proxy/host/options.ts'), 'utf8').includes("name: 'tls-cert'");
 }
 
 export const SIDECAR: Proxy = { name: 'sidecar', program: null, start: (far) => startSidecar(far) };
