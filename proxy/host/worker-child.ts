@@ -29,6 +29,8 @@ export class WorkerChild {
   connections = 0;
   /** Why it could not start, if it said so. */
   failure: SidecarError | null = null;
+  /** Given, and perhaps never arrived: ours are kept open until the worker has them, so that another can have them. */
+  readonly untaken: Socket[] = [];
   readonly #process: ChildProcess;
   readonly #events: WorkerEvents;
   readonly #asked = new Map<number, (view: WorkerView) => void>();
@@ -44,7 +46,9 @@ export class WorkerChild {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#process.on('message', (message: FromWorker) => this.#handle(message));
-    this.#process.on('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`));
+    this.#process.on('exit', () => (this.ready = false));
+    // All that it said has been heard by then.
+    this.#process.on('close', (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     this.#process.on('error', (error: NodeJS.ErrnoException) => this.#ended(error.code ?? error.message));
     this.#send({ type: 'start', flags, file });
   }
@@ -55,6 +59,7 @@ export class WorkerChild {
 
   give(socket: Socket): void {
     this.connections++;
+    this.untaken.push(socket);
     this.#send({ type: 'socket' }, socket);
   }
 
@@ -89,7 +94,8 @@ export class WorkerChild {
   }
 
   #handle(message: FromWorker): void {
-    if (message.type === 'closed') this.connections--;
+    if (message.type === 'taken') this.untaken.shift()?.destroy();
+    else if (message.type === 'closed') this.connections--;
     else if (message.type === 'draining') this.ready = false;
     else if (message.type === 'warn') this.#events.warn(message.message);
     else if (message.type === 'ready') {
@@ -115,7 +121,6 @@ export class WorkerChild {
 
   /** To a process that is going away nothing can be said; its end is told by `onExit`. */
   #send(message: ToWorker, socket?: Socket): void {
-    if (this.#process.connected) this.#process.send(message, socket, undefined, () => {});
-    else socket?.destroy();
+    if (this.#process.connected) this.#process.send(message, socket, { keepOpen: true }, () => {});
   }
 }

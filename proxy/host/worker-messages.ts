@@ -19,6 +19,8 @@ export type FromWorker =
       readonly place: string;
       readonly remedy: string;
     }
+  /** It has the connection that it was given first of those it has not spoken of. */
+  | { readonly type: 'taken' }
   /** One of its callers' connections is over. */
   | { readonly type: 'closed' }
   /** It takes no more connections. */

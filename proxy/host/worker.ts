@@ -32,6 +32,7 @@ async function start({ flags, file }: ToWorker & { type: 'start' }): Promise<voi
 }
 
 function take(socket: Socket | undefined): void {
+  tell({ type: 'taken' });
   // It was closed on the way.
   if (socket === undefined || server === null) return tell({ type: 'closed' });
   socket.once('close', () => tell({ type: 'closed' }));

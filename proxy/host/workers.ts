@@ -58,7 +58,10 @@ export class WorkerGroup {
     this.#options = options;
     this.#raw = raw;
     this.#log = log;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#give(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on('error', () => {});
+      this.#give(socket);
+    });
   }
 
   /** Resolves when every worker is ready. Rejects with a SidecarError for what the user can mend; nothing is left then. */
@@ -136,6 +139,7 @@ export class WorkerGroup {
   }
 
   #lost(child: WorkerChild, how: string): void {
+    for (const socket of child.untaken.splice(0)) this.#give(socket);
     if (this.#stopping === null && (child.failure === null || this.#begun)) this.#replace(child, how);
     this.#onChange();
   }
@@ -173,7 +177,6 @@ export class WorkerGroup {
       this.#last = best.worker - 1;
       best.give(socket);
     } else if (this.#stopping === null && this.#held.length < HELD_MAX) {
-      socket.on('error', () => {});
       this.#held.push(socket);
     } else socket.destroy();
   }
