@@ -111,7 +111,7 @@ it.each([
     socket.on('close', () => resolve(got));
     socket.on('error', () => {});
   });
-  expect(text).toContain('This port speaks HTTP/2 without TLS');
+  expect(text).toContain('This port speaks HTTP/2 (gRPC)');
   const stats = await sidecar.stats();
   expect(stats).toMatchObject({ connectionsDownstream: 0, callsStarted: 0 });
 });
