@@ -4,8 +4,18 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as grpc from '@grpc/grpc-js';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { adminGet, connect, runProcess, startInstance, startProcess, unary, until } from './sidecar-kit.ts';
+import {
+  adminGet,
+  Client,
+  connect,
+  runProcess,
+  startInstance,
+  startProcess,
+  unary,
+  until,
+} from './sidecar-kit.ts';
 import type { SidecarProcess } from './sidecar-kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meshwright-workers-'));
@@ -108,6 +118,21 @@ it('whoever connects goes to the worker that has the fewest connections', async 
   await until('one worker has none left', async () => (await spread()).includes(0));
   for (let i = 0; i < 2; i++) await join();
   expect(await spread()).toEqual([2, 2]);
+});
+
+it('TLS: the handshake is the worker’s', async () => {
+  const one = await instance();
+  const files = new URL('./tls-fixtures/', import.meta.url).pathname;
+  const tls = ['--tls-cert', `${files}server.pem`, '--tls-key', `${files}server.key`];
+  const sidecar = await start('--upstream', one.address, ...tls);
+  const credentials = grpc.credentials.createSsl(readFileSync(`${files}ca.pem`));
+  for (let i = 0; i < 4; i++) {
+    const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.ssl_target_name_override': 'localhost' };
+    const client = new Client(sidecar.listen, credentials, options);
+    cleanups.push(() => client.close());
+    expect(await unary(client, 'x')).toMatchObject({ code: 0, body: 'ok' });
+  }
+  expect((await statsOf(sidecar)).workers.map((each) => each.connectionsDownstream)).toEqual([2, 2]);
 });
 
 it('a worker that is killed is replaced and reported; calls go on meanwhile', async () => {
