@@ -1,104 +1,61 @@
-// Runs the HTTP/2 conformance tester h2spec (strict) against a spawned sidecar in front of a node:http2 upstream, and prints
-// what passed: `node scripts/run-ts.mjs scripts/h2spec.ts [SECTIONS]`. Needs a build. h2spec comes from PATH or
-// ~/go/bin, or is installed by `go install`; without both the run is skipped with the reason (exit code 0).
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { homedir } from 'node:os';
+// h2spec, the field's HTTP/2 conformance tester, in strict mode: against each proxy's server side over plain TCP and over TLS,
+// and (h2specd) against its client side. `npm run h2spec -- [--only sidecar,Envoy]`. Needs a build and the tester, which
+// scripts/peers installs; without it the run is skipped with the reason. Exit code 1 when the sidecar fails a case.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const PACKAGE = 'github.com/summerwind/h2spec/cmd/h2spec@v2.6.0';
-const RUN_MS_MAX = 300_000;
-const MAIN = fileURLToPath(new URL('../dist/proxy/host/main.js', import.meta.url));
+import { parseArgs } from 'node:util';
+import { HINT, findProgram } from '../test/bench/proxy/programs.ts';
+import { PROXIES, RELAY, SIDECAR } from '../test/bench/proxy/proxies.ts';
+import type { Proxy, Tls } from '../test/bench/proxy/proxies.ts';
+import { makeCertificate } from '../test/bench/proxy/session.ts';
+import { judgeClient } from './h2spec/client-side.ts';
+import { judgeServer } from './h2spec/server-side.ts';
+import type { Verdict } from './h2spec/tester.ts';
 
 export default async function h2spec(): Promise<void> {
-  const tool = findTool();
-  if (tool === null) {
-    console.log(`h2spec: skipped, it is not on PATH and could not be installed (go install ${PACKAGE})`);
-    return;
-  }
-  if (!existsSync(MAIN)) {
-    console.error('h2spec: nothing is built; run `npm run build` first');
+  const { values } = parseArgs({ options: { only: { type: 'string' } }, args: process.argv.slice(2) });
+  // The byte relay speaks no HTTP/2 of its own.
+  const all = PROXIES.filter((proxy) => proxy !== RELAY);
+  const names = values.only?.split(',') ?? all.map(({ name }) => name);
+  const unknown = names.find((name) => all.every((proxy) => proxy.name !== name));
+  if (unknown !== undefined) {
+    console.error(`--only: no proxy ${unknown}; there are ${all.map(({ name }) => name).join(', ')}`);
     process.exitCode = 2;
     return;
   }
-  const upstream = await startUpstream();
-  const sidecar = spawn(
-    process.execPath,
-    [MAIN, '--listen', '127.0.0.1:0', '--upstream', `127.0.0.1:${portOf(upstream)}`],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  if (findProgram('h2spec') === null) return console.log(`h2spec: skipped: the tester is ${HINT}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+  const folder = mkdtempSync(join(tmpdir(), 'meshwright-h2spec-'));
   try {
-    const port = await listeningPort(sidecar);
-    const run = spawn(tool, ['--strict', '-h', '127.0.0.1', '-p', String(port), ...process.argv.slice(2)], {
-      timeout: RUN_MS_MAX,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    report(await textOf(run));
+    const tls = makeCertificate(folder);
+    console.log(
+      `${'h2spec --strict, passed of all'.padEnd(32)}${'h2c'.padEnd(14)}${'TLS'.padEnd(14)}as a client`,
+    );
+    for (const proxy of all.filter(({ name }) => names.includes(name))) await judge(proxy, tls, folder);
   } finally {
-    sidecar.kill('SIGTERM');
-    upstream.close();
+    rmSync(folder, { recursive: true });
   }
 }
 
-function report(text: string): void {
-  const found = /(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed/.exec(text);
-  if (found === null) {
-    console.error(`h2spec: it did not finish:\n${text.slice(-2_000)}`);
-    process.exitCode = 1;
-    return;
+/** One row, and below the sidecar's what failed. */
+async function judge(proxy: Proxy, tls: Tls | null, folder: string): Promise<void> {
+  if (proxy.program !== null && findProgram(proxy.program) === null) {
+    return console.log(`${proxy.name.padEnd(32)}skipped: ${HINT}`);
   }
-  const [, tests, passed, skipped, failed] = found;
-  if (failed !== '0') console.log(text.slice(text.indexOf('Failures:')));
-  console.log(`h2spec --strict: ${passed} of ${tests} passed, ${skipped} skipped, ${failed} failed`);
-  if (failed !== '0') process.exitCode = 1;
-}
-
-function findTool(): string | null {
-  const places = ['h2spec', join(homedir(), 'go/bin/h2spec')];
-  for (const place of places) if (spawnSync(place, ['--version']).status === 0) return place;
-  if (spawnSync('go', ['install', PACKAGE], { timeout: RUN_MS_MAX }).status !== 0) return null;
-  return places.find((place) => spawnSync(place, ['--version']).status === 0) ?? null;
-}
-
-/** Answers every request with a body that is long enough for the cases on flow control. */
-async function startUpstream(): Promise<http2.Http2Server> {
-  const server = http2.createServer();
-  server.on('stream', (stream) => {
-    stream.on('error', () => {});
-    stream.resume();
-    stream.respond({ ':status': 200, 'content-type': 'text/plain' });
-    stream.end('a body of some octets');
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return server;
-}
-
-function portOf(server: http2.Http2Server): number {
-  return (server.address() as AddressInfo).port;
-}
-
-/** The port in the sidecar's first line that names its listener. */
-function listeningPort(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const look = (chunk: Buffer): void => {
-      text += chunk.toString();
-      const found = /listen\w*\W+(?:on\s+)?127\.0\.0\.1:(\d+)/i.exec(text);
-      if (found !== null) resolve(Number(found[1]));
-    };
-    child.stdout?.on('data', look);
-    child.stderr?.on('data', look);
-    child.on('exit', (code) => reject(new Error(`the sidecar ended with ${code}: ${text}`)));
-  });
-}
-
-async function textOf(child: ChildProcess): Promise<string> {
-  let text = '';
-  for await (const chunk of child.stdout ?? []) text += String(chunk);
-  return text;
+  const verdicts: (Verdict | string)[] = [
+    await judgeServer(proxy, null, folder),
+    tls === null ? 'no openssl' : await judgeServer(proxy, tls, folder),
+    findProgram('h2specd') === null ? `h2specd ${HINT}` : await judgeClient(proxy, folder),
+  ];
+  const cells = verdicts.map((verdict) =>
+    typeof verdict === 'string' ? verdict : `${verdict.passed}/${verdict.cases}`,
+  );
+  console.log(`${proxy.name.padEnd(32)}${cells.map((cell) => cell.padEnd(14)).join('')}`.trimEnd());
+  if (proxy !== SIDECAR) return;
+  for (const verdict of verdicts) {
+    if (typeof verdict === 'string') continue;
+    if (verdict.failures !== '') console.log(verdict.failures);
+    if (verdict.passed < verdict.cases) process.exitCode = 1;
+  }
 }

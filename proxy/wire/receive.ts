@@ -129,6 +129,9 @@ function handleLateData(core: Core, id: number, flow: number, endStream: boolean
     glitch(core, 'DATA on a stream that was reset');
     return;
   }
+  // RFC 7540 §5.1 demands this of what follows END_STREAM; RFC 9113 allows it.
+  if (howEnded(core, id) === Ended.NORMALLY)
+    return failConnection(core, ErrorCode.STREAM_CLOSED, 'DATA on a closed stream');
   refuse(core, id, ErrorCode.STREAM_CLOSED);
 }
 

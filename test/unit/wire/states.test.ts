@@ -68,7 +68,7 @@ function late(model: Model, command: Command): Outcome {
     if (command.endsWith('+END') && model.closedBy === 'our reset') model.closedBy = 'both ends';
     return 'ignored';
   }
-  return command.startsWith('HEADERS') ? 'C' : 'S';
+  return command.startsWith('HEADERS') || model.closedBy === 'both ends' ? 'C' : 'S';
 }
 
 function close(model: Model, how: Model['closedBy']): void {
