@@ -4,70 +4,17 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { SidecarError } from '../policy/trouble.ts';
+import { CONFIG_SCHEMA } from './config-schema.ts';
+import type { ConfigFile } from './config-schema.ts';
+import { nearestName } from './nearest-name.ts';
 import type { RawOptions } from './options.ts';
-
-const milliseconds = z.number().min(0);
-const count = z.int().min(0);
-
-const number = z.number({ error: 'a limit is a number' });
-/** Names and ranges are checked with those of the flags. */
-const limits = z.record(z.string(), z.union([number, z.record(z.string(), number)]));
-
-const schema = z.strictObject({
-  listen: z.string().optional(),
-  upstream: z.union([z.string(), z.array(z.string())]).optional(),
-  endpoints: z.string().optional(),
-  balancer: z.literal('round_robin').optional(),
-  workers: count.optional(),
-  admin: z.string().optional(),
-  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
-  upstreamTls: z
-    .union([z.boolean(), z.strictObject({ ca: z.string().optional(), serverName: z.string().optional() })])
-    .optional(),
-  tag: z.union([z.string(), z.boolean()]).optional(),
-  drainMs: milliseconds.optional(),
-  health: z
-    .strictObject({
-      intervalMs: milliseconds,
-      timeoutMs: milliseconds.optional(),
-      unhealthyThreshold: count.optional(),
-      healthyThreshold: count.optional(),
-      service: z.string().optional(),
-    })
-    .optional(),
-  retry: z
-    .strictObject({
-      attempts: count.optional(),
-      retryableStatuses: z.array(z.int().min(1).max(16)).optional(),
-      budget: z.number().min(0).optional(),
-      budgetMinConcurrent: count.optional(),
-      backoffBaseMs: milliseconds.optional(),
-      backoffMaxMs: milliseconds.optional(),
-      perTryTimeoutMs: milliseconds.optional(),
-      bufferBytesMax: count.optional(),
-    })
-    .optional(),
-  timeout: z.strictObject({ callMs: milliseconds.optional(), connectMs: milliseconds.optional() }).optional(),
-  limits: limits.optional(),
-});
 
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
 export function readConfigFile(file: string): RawOptions {
   const place = resolve(file);
   const value = load(place);
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue === undefined || issue.path.length === 0 ? 'the top level' : issue.path.join('.');
-    throw new SidecarError(
-      'MW_CONFIG',
-      `the configuration is wrong at ${path}: ${issue?.message ?? 'it does not fit'}`,
-      {
-        place,
-        remedy: `known keys: ${Object.keys(schema.shape).join(', ')}`,
-      },
-    );
-  }
+  const result = CONFIG_SCHEMA.safeParse(value);
+  if (!result.success) throw refusal(result.error.issues[0] as z.core.$ZodIssue, place);
   const { health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, ...rest } = result.data;
   const beside = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(dirname(place), path);
@@ -106,12 +53,54 @@ export function readConfigFile(file: string): RawOptions {
   };
 }
 
+/** Says where it is wrong, and what was probably meant. */
+function refusal(issue: z.core.$ZodIssue, place: string): SidecarError {
+  const path = issue.path.length === 0 ? 'the top level' : issue.path.join('.');
+  const known = keysAt(issue.path);
+  const remedy = known.length === 0 ? 'give a value of that kind' : `known keys: ${known.join(', ')}`;
+  if (issue.code !== 'unrecognized_keys') {
+    return new SidecarError('MW_CONFIG', `the configuration is wrong at ${path}: ${issue.message}`, {
+      place,
+      remedy,
+    });
+  }
+  const [key] = issue.keys as [string];
+  return new SidecarError(
+    'MW_CONFIG',
+    `the configuration has an unknown key ${JSON.stringify(key)} at ${path}`,
+    {
+      place,
+      remedy: `the nearest is ${nearestName(key, known)}; ${remedy}`,
+    },
+  );
+}
+
+/** The keys of the object that a path leads to; of an alternative's objects all. Empty where no object stands. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let nodes: z.core.$ZodType[] = [CONFIG_SCHEMA];
+  for (const step of path) nodes = nodes.flatMap(alternatives).flatMap((node) => inside(node, step));
+  return nodes
+    .flatMap(alternatives)
+    .flatMap((node) => (node instanceof z.ZodObject ? Object.keys(node.shape) : []));
+}
+
+function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
+  if (node instanceof z.ZodObject) return [node.shape[String(step)]].filter((one) => one !== undefined);
+  return node instanceof z.ZodArray ? [node.element] : [];
+}
+
+/** A node without what makes it optional; of a union its members. */
+function alternatives(node: z.core.$ZodType): z.core.$ZodType[] {
+  if (node instanceof z.ZodOptional) return alternatives(node.unwrap());
+  return node instanceof z.ZodUnion ? node.options.flatMap(alternatives) : [node];
+}
+
 function text(value: number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
 /** As `--limit` has them. */
-function limitsText(given: z.infer<typeof limits>): string | undefined {
+function limitsText(given: NonNullable<ConfigFile['limits']>): string | undefined {
   const items = Object.entries(given).flatMap(([name, value]) =>
     typeof value === 'number'
       ? [`${name}=${value}`]

@@ -2,6 +2,7 @@
 import { SidecarError } from '../policy/trouble.ts';
 import { LIMITS, type Limit, type LimitName } from '../wire/limits-table.ts';
 import type { WireLimits } from '../wire/limits.ts';
+import { nearestName } from './nearest-name.ts';
 import { HOST_LIMITS, type HostLimitName, type HostLimits } from './limits-table.ts';
 
 /** What one side's connections are held to, where it differs from the defaults. */
@@ -63,7 +64,7 @@ function nameOf(name: string, place: string): Name {
   throw wrong(
     `there is no limit ${JSON.stringify(name)}`,
     place,
-    `the nearest is ${nearest(name)}; docs/limits.md lists all`,
+    `the nearest is ${nearestName(name, NAMES)}; docs/limits.md lists all`,
   );
 }
 
@@ -85,32 +86,6 @@ function numberOf(name: Name, { least, most, unit }: Limit, text: string, place:
     place,
     `give one; the default is ${ALL[name].byDefault}`,
   );
-}
-
-/** The name with the fewest letters changed, capitals not counting. */
-function nearest(name: string): Name {
-  const asked = name.slice(0, 64).toLowerCase();
-  let best = NAMES[0] as Name;
-  let least = Infinity;
-  for (const known of NAMES) {
-    const distance = editDistance(asked, known.toLowerCase());
-    if (distance < least) [best, least] = [known, distance];
-  }
-  return best;
-}
-
-/** Levenshtein's, one row at a time. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const changed = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
 }
 
 function wrong(message: string, place: string, remedy: string): SidecarError {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
+import { CONFIG_SCHEMA, configJsonSchema } from '../../../proxy/host/config-schema.ts';
 import { readConfigFile } from '../../../proxy/host/config-file.ts';
 import { DEFAULT_TAG, resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
@@ -88,7 +89,8 @@ describe('the configuration file', () => {
     ['health: {}', 'health.intervalMs'],
     ['retry: { attempts: -1 }', 'retry.attempts'],
     ['retry: { retryableStatuses: [0] }', 'retry.retryableStatuses.0'],
-    ['timeout: { conectMs: 1 }', 'timeout'],
+    ['timeout: { conectMs: 1 }', 'unknown key "conectMs" at timeout'],
+    ['Listen: x', 'unknown key "Listen" at the top level'],
     ['drainMs: soon', 'drainMs'],
     ['[]', 'the top level'],
     ['{', 'neither YAML nor JSON'],
@@ -98,4 +100,22 @@ describe('the configuration file', () => {
     expect(read).toThrow(place);
     expect(read).toThrow(expect.objectContaining({ code: 'MW_CONFIG', place: path }));
   });
+
+  it.each([
+    ['timeout: { conectMs: 1 }', 'the nearest is connectMs; known keys: callMs, connectMs'],
+    ['upstreamTls: { servername: x }', 'the nearest is serverName; known keys: ca, serverName'],
+    ['heath: {}', 'the nearest is health; known keys: listen, upstream'],
+    ['health: { intervalMs: now }', 'give a value of that kind'],
+  ])('%j gets the nearest right name', (text, remedy) => {
+    const path = config(text);
+    expect(() => readConfigFile(path)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining(remedy) }),
+    );
+  });
+});
+
+test('editors get the schema with a word about each key', () => {
+  const { properties } = configJsonSchema() as { properties: Record<string, { description?: string }> };
+  expect(Object.keys(properties)).toEqual(Object.keys(CONFIG_SCHEMA.shape));
+  expect(properties['drainMs']?.description).toContain('milliseconds');
 });

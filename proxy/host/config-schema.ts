@@ -1,0 +1,85 @@
+/**
+ * What a configuration file may hold: the one schema, which checks it, and which editors get as JSON Schema
+ * (`meshwright schema`). What else a value has to be is checked with the flags, whose texts say more.
+ */
+import { z } from 'zod';
+
+const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
+const count = (what: string) => z.int().min(0).describe(what).optional();
+const text = (what: string) => z.string().describe(what).optional();
+const amount = z.number({ error: 'a limit is a number' });
+
+export const CONFIG_SCHEMA = z.strictObject({
+  listen: text('HOST:PORT where callers connect; port 0 lets the system choose'),
+  upstream: z
+    .union([z.string(), z.array(z.string())])
+    .describe('endpoints, each HOST:PORT')
+    .optional(),
+  endpoints: text(
+    'a watched YAML or JSON file of endpoints, instead of upstream; its path counts from this file',
+  ),
+  balancer: z.literal('round_robin').describe('how calls are spread').optional(),
+  workers: count('processes that share the callers'),
+  admin: text('HOST:PORT on loopback for /ready, /stats and /clusters'),
+  tls: z
+    .strictObject({ cert: z.string(), key: z.string() })
+    .describe("TLS towards callers: PEM files of the certificate's chain and its key")
+    .optional(),
+  upstreamTls: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        ca: text('PEM file of the authorities that sign their certificates'),
+        serverName: text('name that their certificates must hold'),
+      }),
+    ])
+    .describe('TLS towards endpoints')
+    .optional(),
+  tag: z
+    .union([z.string(), z.boolean()])
+    .describe("a text in front of a reply's first string field; true: the usual one")
+    .optional(),
+  drainMs: milliseconds('time for calls in flight at shutdown'),
+  health: z
+    .strictObject({
+      intervalMs: z.number().min(0).describe('from check to check, in milliseconds'),
+      timeoutMs: milliseconds('a check without answer for this long failed'),
+      unhealthyThreshold: count('failures in a row that take an endpoint out'),
+      healthyThreshold: count('successes in a row that bring it back'),
+      service: text('service asked for; empty: the whole server'),
+    })
+    .describe('active checks by grpc.health.v1')
+    .optional(),
+  retry: z
+    .strictObject({
+      attempts: count('attempts per call, the first included; 1 switches retries off'),
+      retryableStatuses: z.array(z.int().min(1).max(16)).describe('grpc-status numbers to retry').optional(),
+      budget: z.number().min(0).describe('retries alive as a share of calls alive').optional(),
+      budgetMinConcurrent: count('retries always allowed at a time'),
+      backoffBaseMs: milliseconds('wait before the first retry'),
+      backoffMaxMs: milliseconds('longest wait before a retry'),
+      perTryTimeoutMs: milliseconds('one attempt may take this long'),
+      bufferBytesMax: count('request octets kept for a replay'),
+    })
+    .optional(),
+  timeout: z
+    .strictObject({
+      callMs: milliseconds('deadline for calls that bring none'),
+      connectMs: milliseconds('time to connect to an endpoint'),
+    })
+    .optional(),
+  limits: z
+    .record(z.string(), z.union([amount, z.record(z.string(), amount)]))
+    .describe(
+      'bounds of the HTTP/2 engine and its sockets by name, or under server and client: docs/limits.md',
+    )
+    .optional(),
+});
+
+export type ConfigFile = z.infer<typeof CONFIG_SCHEMA>;
+
+/** For editors: JSON Schema (draft 2020-12) of the file. */
+export function configJsonSchema(): object {
+  const schema = z.toJSONSchema(CONFIG_SCHEMA, { io: 'input' });
+  return { title: 'Configuration of a meshwright sidecar', ...schema };
+}
