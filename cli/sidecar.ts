@@ -1,7 +1,7 @@
 /** `meshwright sidecar`: the proxy as a process of its own. The flags come from one table, shared with the direct entry. */
 import { Command, Option } from 'commander';
-import { SIDECAR_FLAGS } from '../proxy/host/options.ts';
-import type { RawOptions } from '../proxy/host/options.ts';
+import { SIDECAR_FLAGS } from '../proxy/host/flags.ts';
+import type { RawOptions } from '../proxy/host/flags.ts';
 import { runSidecar } from '../proxy/host/process.ts';
 
 export function sidecarCommand(): Command {

@@ -1,8 +1,9 @@
 /** The sidecar, for whoever starts it from TypeScript: `import { startSidecar } from 'meshwright/sidecar'`. */
 import { resolveOptions } from './host/options.ts';
-import type { RawOptions, SidecarOptions } from './host/options.ts';
+import type { RawOptions } from './host/flags.ts';
+import type { SidecarOptions } from './host/options.ts';
 import { SidecarServer } from './host/server.ts';
-import type { ServerLog } from './host/server.ts';
+import type { ServerLog } from './host/generation.ts';
 import { SidecarError } from './policy/trouble.ts';
 
 /**

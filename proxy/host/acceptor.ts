@@ -1,12 +1,7 @@
-/** Takes callers' connections. Whoever does not speak HTTP/2 gets one plain line and is let go. */
+/** Takes callers' connections, whoever accepted them. Whoever does not speak HTTP/2 gets one plain line and is let go. */
 import type { Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
 import type { Sidecar } from '../core/sidecar.ts';
-import { formatAddress, parseAddress } from '../policy/address.ts';
-import type { Address } from '../policy/address.ts';
-import { SidecarError } from '../policy/trouble.ts';
 import { Carrier } from './carrier.ts';
-import { HOST_LIMITS } from './limits-table.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
 import type { ServerTls } from './tls.ts';
@@ -19,40 +14,25 @@ const REFUSAL_TEXT = 'This port speaks HTTP/2 (gRPC) from the first octet; send 
 const REFUSAL = `HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: ${REFUSAL_TEXT.length}\r\nconnection: close\r\n\r\n${REFUSAL_TEXT}`;
 
 export class Acceptor {
-  readonly #server: Server;
+  /** Shakes hands first; null takes callers in the clear. */
+  readonly #tlsServer: Server | null;
   readonly #loop: Loop;
   readonly #sidecar: Sidecar;
   readonly #limits: ConnectionLimits;
   readonly carriers = new Set<Carrier>();
-  /** Connections closed at once because there were too many. */
-  refused = 0;
 
-  /** `tls`: null takes callers in the clear. */
   constructor(sidecar: Sidecar, loop: Loop, limits: ConnectionLimits, tls: ServerTls | null) {
     this.#sidecar = sidecar;
     this.#limits = limits;
     this.#loop = loop;
-    const accept = (socket: Socket): void => this.#accept(socket);
-    this.#server = tls === null ? createServer({ noDelay: true }, accept) : tls.createServer(accept);
-    this.#server.maxConnections = limits.connectionsMax ?? HOST_LIMITS.connectionsMax.byDefault;
-    this.#server.on('drop', () => this.refused++);
+    this.#tlsServer = tls === null ? null : tls.createServer((socket) => this.#accept(socket));
   }
 
-  /** Listens; resolves to HOST:PORT as it is. */
-  listen(text: string): Promise<string> {
-    const address = parseAddress(text, true) as Address;
-    return listenOn(this.#server, address, '--listen');
-  }
-
-  /** A connection that another process accepted. */
+  /** A connection that is fresh: nothing of it has been read. */
   take(socket: Socket): void {
     socket.setNoDelay(true);
-    this.#server.emit('connection', socket);
-  }
-
-  /** Takes no further connections. */
-  close(): void {
-    this.#server.close();
+    if (this.#tlsServer === null) this.#accept(socket);
+    else this.#tlsServer.emit('connection', socket);
   }
 
   #accept(socket: Socket): void {
@@ -97,6 +77,8 @@ export class Acceptor {
       this.carriers.delete(carrier);
       loop.remove(carrier);
     });
+    // It may have been held until there was somebody to serve it.
+    socket.resume();
     loop.turn();
   }
 
@@ -107,24 +89,4 @@ export class Acceptor {
     this.#loop.begin();
     carrier.handleEof('not HTTP/2');
   }
-}
-
-/** Binds a server; a port that cannot be had is the user's trouble, told with place and remedy. */
-export function listenOn(server: Server, address: Address, flag: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const where = formatAddress(address.host, address.port);
-      const taken = error.code === 'EADDRINUSE';
-      const what = taken
-        ? `${where} is in use`
-        : `cannot listen on ${where} (${error.code ?? error.message})`;
-      const remedy = taken ? 'choose another port, or 0 for a free one' : 'give an address of this machine';
-      reject(new SidecarError('MW_PORT', what, { place: flag, remedy }));
-    });
-    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, () => {
-      const bound = server.address();
-      const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-      resolve(formatAddress(address.host, port));
-    });
-  });
 }

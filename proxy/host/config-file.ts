@@ -7,7 +7,7 @@ import { SidecarError } from '../policy/trouble.ts';
 import { CONFIG_SCHEMA } from './config-schema.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
-import type { RawOptions } from './options.ts';
+import type { RawOptions } from './flags.ts';
 
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
 export function readConfigFile(file: string): RawOptions {
@@ -33,6 +33,8 @@ export function readConfigFile(file: string): RawOptions {
     'upstream-ca': beside(upstreamPair.ca),
     'upstream-server-name': upstreamPair.serverName,
     tag: tag === false ? undefined : tag,
+    control: beside(rest.control),
+    'drain-delay-ms': text(rest.drainDelayMs),
     'drain-ms': text(rest.drainMs),
     'health-interval-ms': text(health?.intervalMs),
     'health-timeout-ms': text(health?.timeoutMs),

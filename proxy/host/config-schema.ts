@@ -39,6 +39,8 @@ export const CONFIG_SCHEMA = z.strictObject({
     .union([z.string(), z.boolean()])
     .describe("a text in front of a reply's first string field; true: the usual one")
     .optional(),
+  control: text('unix socket by which a new version takes the port over; its path counts from this file'),
+  drainDelayMs: milliseconds('before draining: not ready, yet serving all who come, for so long'),
   drainMs: milliseconds('time for calls in flight at shutdown'),
   health: z
     .strictObject({

@@ -1,12 +1,9 @@
-/** The sidecar's options: one table of flags for both process entries, merged over the configuration file and the defaults. */
-import { parseAddress } from '../policy/address.ts';
+/** The sidecar's options: flags over the configuration file over the defaults, checked. */
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
-import { SidecarError } from '../policy/trouble.ts';
+import type { RawOptions } from './flags.ts';
 import { type LimitOptions, resolveLimits } from './limits.ts';
-
-/** What `--tag` without a text puts in front of replies. */
-export const DEFAULT_TAG = 'Sidecar: ';
+import { OptionReader, usage } from './option-reader.ts';
 
 /** PEM files of the callers' side. */
 export interface ServerTlsOptions {
@@ -32,6 +29,11 @@ export interface SidecarOptions extends SidecarConfig {
   workers: number;
   /** HOST:PORT on loopback, or null: no admin server. */
   admin: string | null;
+  /** A unix socket by which a new process takes the port over, or null; and whether this one does so there first. */
+  control: string | null;
+  takeover: boolean;
+  /** At the end: not ready, but still serving new callers for so long, for balancers to notice. */
+  drainDelayMs: number;
   /** TLS towards callers, or null: in the clear. */
   tls: ServerTlsOptions | null;
   /** TLS towards endpoints, or null: in the clear. */
@@ -45,135 +47,9 @@ export interface SidecarOptions extends SidecarConfig {
   traceEpochNs: bigint;
 }
 
-export interface Flag {
-  name: string;
-  /** How the value is written in the help; null: no value. `[...]`: it may be left out. */
-  value: string | null;
-  /** It may come several times; the values are joined by commas. */
-  repeatable?: boolean;
-  help: string;
-}
-
-/** Flags as the user writes them, in the order of the help. */
-export const SIDECAR_FLAGS: readonly Flag[] = [
-  {
-    name: 'listen',
-    value: '<host:port>',
-    help: 'where callers connect (HTTP/2); port 0 lets the system choose',
-  },
-  { name: 'upstream', value: '<list>', help: 'endpoints, HOST:PORT separated by commas' },
-  {
-    name: 'endpoints',
-    value: '<file>',
-    help: 'endpoints from a watched YAML or JSON file, instead of --upstream',
-  },
-  { name: 'balancer', value: '<name>', help: 'round_robin (the default)' },
-  {
-    name: 'admin',
-    value: '<host:port>',
-    help: 'serve /ready, /stats and /clusters there; loopback only; off by default',
-  },
-  {
-    name: 'tls-cert',
-    value: '<file>',
-    help: 'PEM chain shown to callers; callers then need TLS with ALPN h2',
-  },
-  { name: 'tls-key', value: '<file>', help: 'PEM private key of that certificate' },
-  {
-    name: 'upstream-tls',
-    value: null,
-    help: 'speak TLS with ALPN h2 to endpoints and their health services',
-  },
-  {
-    name: 'upstream-ca',
-    value: '<file>',
-    help: "PEM authorities that sign the endpoints' certificates (default: Node's)",
-  },
-  {
-    name: 'upstream-server-name',
-    value: '<name>',
-    help: "name that the endpoints' certificates must hold (default: the endpoint's host)",
-  },
-  {
-    name: 'tag',
-    value: '[text]',
-    help: `put a text in front of a reply's first string field (default "${DEFAULT_TAG}")`,
-  },
-  { name: 'drain-ms', value: '<ms>', help: 'time for calls in flight at shutdown (default 5000)' },
-  {
-    name: 'workers',
-    value: '<count>',
-    help: 'processes that share the callers, each a whole sidecar, for several cores (default 1)',
-  },
-  { name: 'config', value: '<file>', help: 'YAML or JSON file; flags win over it' },
-  {
-    name: 'health-interval-ms',
-    value: '<ms>',
-    help: 'check health by grpc.health.v1 this often; 0 switches it off (the default)',
-  },
-  {
-    name: 'health-timeout-ms',
-    value: '<ms>',
-    help: 'a check without answer for this long failed (default 500)',
-  },
-  {
-    name: 'health-unhealthy',
-    value: '<count>',
-    help: 'failures in a row that take an endpoint out (default 2)',
-  },
-  { name: 'health-healthy', value: '<count>', help: 'successes in a row that bring it back (default 1)' },
-  {
-    name: 'health-service',
-    value: '<name>',
-    help: 'service asked for; empty is the whole server (the default)',
-  },
-  {
-    name: 'retry-attempts',
-    value: '<count>',
-    help: 'attempts per call, the first included; 1 switches retries off (default 3)',
-  },
-  {
-    name: 'retry-on',
-    value: '<list>',
-    help: 'grpc-status numbers to retry, separated by commas (default 14)',
-  },
-  { name: 'retry-budget', value: '<share>', help: 'retries alive as a share of calls alive (default 0.2)' },
-  { name: 'retry-budget-min', value: '<count>', help: 'retries always allowed at a time (default 3)' },
-  { name: 'retry-backoff-base-ms', value: '<ms>', help: 'wait before the first retry (default 25)' },
-  { name: 'retry-backoff-max-ms', value: '<ms>', help: 'longest wait before a retry (default 250)' },
-  { name: 'retry-buffer-bytes', value: '<bytes>', help: 'request octets kept for a replay (default 65536)' },
-  {
-    name: 'per-try-timeout-ms',
-    value: '<ms>',
-    help: 'one attempt may take this long; 0 is no limit (the default)',
-  },
-  {
-    name: 'call-timeout-ms',
-    value: '<ms>',
-    help: 'deadline for calls that bring none; 0 is none (the default)',
-  },
-  { name: 'connect-timeout-ms', value: '<ms>', help: 'time to connect to an endpoint (default 1000)' },
-  {
-    name: 'limit',
-    value: '<name=value>',
-    repeatable: true,
-    help: 'set a limit of the HTTP/2 engine; server.NAME or client.NAME for one side only; docs/limits.md lists all',
-  },
-  { name: 'watch-stdin', value: null, help: 'end when standard input closes' },
-  { name: 'trace-fd', value: '<fd>', help: 'write a trace of calls and attempts to this file descriptor' },
-  {
-    name: 'trace-epoch-ns',
-    value: '<ns>',
-    help: 'monotonic nanosecond that trace times count from (default: the start)',
-  },
-];
-
-/** What flags or a file say, by flag name; files are turned into the same shape. */
-export type RawOptions = Readonly<Record<string, string | boolean | undefined>>;
-
 /** Completes and checks. `place` of an error is the flag. */
 export function resolveOptions(flags: RawOptions, file: RawOptions = {}): SidecarOptions {
-  const read = new Reader(flags, file);
+  const read = new OptionReader(flags, file);
   const { retry, timeout, drainMs } = DEFAULT_SIDECAR_CONFIG;
   const upstream = read.list('upstream');
   const endpoints = read.text('endpoints');
@@ -192,7 +68,8 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     throw usage(`there is no balancer ${JSON.stringify(balancer)}`, '--balancer', 'use round_robin');
   }
   return {
-    listen: read.address('listen') ?? missingListen(),
+    // A port that is taken over has its address already.
+    listen: read.address('listen') ?? (read.text('takeover') === null ? missingListen() : ''),
     upstream,
     endpoints,
     balancer,
@@ -201,6 +78,9 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     tls: readTls(read),
     upstreamTls: readUpstreamTls(read),
     tag: read.tag(),
+    control: read.text('takeover') ?? read.text('control'),
+    takeover: read.text('takeover') !== null,
+    drainDelayMs: read.integer('drain-delay-ms', 0, 0, 3_600_000),
     drainMs: read.integer('drain-ms', drainMs, 0, 3_600_000),
     health: readHealth(read),
     retry: {
@@ -224,7 +104,7 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
   };
 }
 
-function readHealth(read: Reader): HealthConfig | null {
+function readHealth(read: OptionReader): HealthConfig | null {
   const intervalMs = read.number('health-interval-ms', 0, 0, 86_400_000);
   if (intervalMs === 0) return null;
   return {
@@ -236,7 +116,7 @@ function readHealth(read: Reader): HealthConfig | null {
   };
 }
 
-function readTls(read: Reader): ServerTlsOptions | null {
+function readTls(read: OptionReader): ServerTlsOptions | null {
   const [certFile, keyFile] = [read.text('tls-cert'), read.text('tls-key')];
   if (certFile === null && keyFile === null) return null;
   if (certFile !== null && keyFile !== null) return { certFile, keyFile };
@@ -244,7 +124,7 @@ function readTls(read: Reader): ServerTlsOptions | null {
   throw usage(`${given} is given without ${missing}`, given, `give ${missing} FILE too`);
 }
 
-function readUpstreamTls(read: Reader): UpstreamTlsOptions | null {
+function readUpstreamTls(read: OptionReader): UpstreamTlsOptions | null {
   const [caFile, serverName] = [read.text('upstream-ca'), read.text('upstream-server-name')];
   if (read.flag('upstream-tls')) return { caFile, serverName };
   if (caFile === null && serverName === null) return null;
@@ -252,7 +132,7 @@ function readUpstreamTls(read: Reader): UpstreamTlsOptions | null {
   throw usage(`${place} is given, and endpoints are spoken to in the clear`, place, 'add --upstream-tls');
 }
 
-function readWorkers(read: Reader): number {
+function readWorkers(read: OptionReader): number {
   const workers = read.integer('workers', 1, 1, 256);
   if (workers > 1 && read.text('trace-fd') !== null) {
     throw usage('a trace comes from one process', '--trace-fd', 'give --workers 1 with it');
@@ -266,111 +146,4 @@ function missingListen(): never {
     '--listen',
     'give --listen HOST:PORT, e.g. --listen 127.0.0.1:50052',
   );
-}
-
-function usage(message: string, place: string, remedy: string): SidecarError {
-  return new SidecarError('MW_USAGE', message, { place, remedy });
-}
-
-/** Reads one option after the other, flags before file, with an error that names the flag. */
-class Reader {
-  readonly #flags: RawOptions;
-  readonly #file: RawOptions;
-
-  constructor(flags: RawOptions, file: RawOptions) {
-    this.#flags = flags;
-    this.#file = file;
-  }
-
-  #raw(name: string): string | boolean | undefined {
-    return this.#flags[name] ?? this.#file[name];
-  }
-
-  #wrong(name: string, text: string, wanted: string): SidecarError {
-    const place = this.#flags[name] === undefined ? `${name} in the configuration file` : `--${name}`;
-    return usage(`${JSON.stringify(text)} is not ${wanted}`, place, `give ${wanted}`);
-  }
-
-  flag(name: string): boolean {
-    return this.#raw(name) === true;
-  }
-
-  text(name: string): string | null {
-    const value = this.#raw(name);
-    return typeof value === 'string' ? value : null;
-  }
-
-  /** What the flag says and what the file says. */
-  both(name: string): [flag: string | null, file: string | null] {
-    const [flag, file] = [this.#flags[name], this.#file[name]];
-    return [typeof flag === 'string' ? flag : null, typeof file === 'string' ? file : null];
-  }
-
-  list(name: string): string[] {
-    const items = (this.text(name) ?? '').split(',').map((item) => item.trim());
-    const given = items.filter((item) => item !== '');
-    for (const item of given) {
-      if (parseAddress(item) === null)
-        throw this.#wrong(name, item, 'HOST:PORT, or several separated by commas');
-    }
-    return given;
-  }
-
-  address(name: string): string | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    if (parseAddress(text, true) === null) throw this.#wrong(name, text, 'HOST:PORT');
-    return text;
-  }
-
-  loopback(name: string): string | null {
-    const text = this.address(name);
-    if (text === null) return null;
-    const host = parseAddress(text, true)?.host ?? '';
-    if (!/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host))
-      throw this.#wrong(name, text, 'a loopback address with port');
-    return text;
-  }
-
-  tag(): string | null {
-    const value = this.#raw('tag');
-    if (value === true) return DEFAULT_TAG;
-    if (typeof value !== 'string') return null;
-    if (Buffer.byteLength(value) > 1_024) throw this.#wrong('tag', value, 'a text of at most 1024 octets');
-    return value;
-  }
-
-  number(name: string, fallback: number, least: number, most: number): number {
-    const text = this.text(name);
-    if (text === null) return fallback;
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most))
-      throw this.#wrong(name, text, `a number from ${least} to ${most}`);
-    return value;
-  }
-
-  integer(name: string, fallback: number, least: number, most: number): number {
-    const value = this.number(name, fallback, least, most);
-    if (Number.isInteger(value)) return value;
-    throw this.#wrong(name, String(value), `a whole number from ${least} to ${most}`);
-  }
-
-  statuses(name: string, fallback: readonly number[]): readonly number[] {
-    const text = this.text(name);
-    if (text === null) return fallback;
-    const items = text.split(',').map((item) => item.trim());
-    for (const item of items) {
-      if (!/^\d{1,2}$/.test(item) || Number(item) < 1 || Number(item) > 16) {
-        throw this.#wrong(name, text, 'grpc-status numbers from 1 to 16, separated by commas');
-      }
-    }
-    return items.map(Number);
-  }
-
-  nanoseconds(name: string): bigint {
-    const text = this.text(name);
-    if (text === null) return process.hrtime.bigint();
-    if (!/^\d{1,19}$/.test(text)) throw this.#wrong(name, text, 'whole nanoseconds');
-    return BigInt(text);
-  }
 }

@@ -1,6 +1,6 @@
 /** Reads the flags of the direct process entry. */
-import { SIDECAR_FLAGS } from './options.ts';
-import type { RawOptions } from './options.ts';
+import { SIDECAR_FLAGS } from './flags.ts';
+import type { RawOptions } from './flags.ts';
 
 /** By name; null after a usage error, which is told on standard error, with exit code 2 set. */
 export function parseFlags(argv: readonly string[]): RawOptions | null {

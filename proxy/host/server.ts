@@ -1,246 +1,254 @@
-/** A running sidecar on real sockets: what the process entries and in-process users start and stop. */
-import type { Socket } from 'node:net';
-import { Sidecar } from '../core/sidecar.ts';
-import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
-import type { EndpointFile } from '../discovery/endpoint-file.ts';
-import { staticEndpoints } from '../discovery/static.ts';
+/**
+ * A running sidecar: the port, the admin server, and what serves them. A reload puts a new generation behind the same port,
+ * and a new process may take the port over; the old generation finishes its calls meanwhile, so that no call is lost.
+ */
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
 import type { Address } from '../policy/address.ts';
-import { parseAddress } from '../policy/address.ts';
-import type { Endpoint } from '../policy/config.ts';
-import { Acceptor } from './acceptor.ts';
-import type { AdminServer } from './admin.ts';
-import { clockOffsetNs } from './clock-offset.ts';
-import { Dialler } from './dialler.ts';
-import { Loop } from './loop.ts';
+import { formatAddress, parseAddress } from '../policy/address.ts';
+import type { AdminServer, AdminSource } from './admin.ts';
+import { Control } from './control.ts';
+import { Generation } from './generation.ts';
+import type { ServerLog, Serving } from './generation.ts';
+import { HOST_LIMITS } from './limits-table.ts';
+import { listenOn } from './listen-on.ts';
 import type { SidecarOptions } from './options.ts';
-import type { ServerTls, TlsSides } from './tls.ts';
-import { Trace } from './trace.ts';
-import type { WorkerView } from './worker-messages.ts';
 
-/** How long the start waits for endpoints to show whether they can be reached; afterwards they may still come. */
-const FIRST_CONTACT_MS = 250;
-/** What is kept of the time to drain for telling callers whose calls are cut off; of a short time, a tenth. */
-const LAST_WORDS_MS = 100;
-
-export interface ServerLog {
-  /** One line about something that changed and that somebody should know. */
-  warn(message: string): void;
+/** What a predecessor leaves: its listening server, and how to tell it that the port is served. */
+export interface Inheritance {
+  readonly server: Server;
+  taken(): Promise<void>;
 }
 
-export class SidecarServer {
+/** Makes what serves: by default this process's own machine. */
+export type MakeServing<S extends Serving> = (options: SidecarOptions, log: ServerLog) => Promise<S>;
+
+const ADMIN_TRIES = 40;
+const ADMIN_WAIT_MS = 50;
+/** What a reload cannot change. */
+const FIXED = [
+  'listen',
+  'admin',
+  'workers',
+  'control',
+  'traceFd',
+] as const satisfies (keyof SidecarOptions)[];
+
+export class SidecarServer<S extends Serving = Generation> {
   /** HOST:PORT where callers connect. */
   listen = '';
   /** HOST:PORT of the admin server, or null. */
   admin: string | null = null;
-  readonly #options: SidecarOptions;
-  readonly #handed: boolean;
-  readonly #tls: ServerTls | null;
+  /** Called when a successor has the port and all calls here are over. */
+  onSucceeded: () => void = () => {};
+  readonly #make: MakeServing<S>;
   readonly #log: ServerLog;
-  readonly #loop = new Loop();
-  readonly #sidecar: Sidecar;
-  readonly #acceptor: Acceptor;
-  readonly #trace: Trace | null;
+  #options: SidecarOptions;
+  #server: Server | null = null;
+  #serving: S | null = null;
+  /** Generations that finish their calls. */
+  readonly #leaving = new Set<Promise<boolean>>();
+  /** Accepted before there was anybody to serve them. */
+  readonly #held: Socket[] = [];
   #admin: AdminServer | null = null;
-  #file: EndpointFile | null = null;
+  #control: Control | null = null;
+  #refused = 0;
+  #reloads = 0;
+  #reloading: Promise<boolean> | null = null;
+  #draining: Promise<boolean> | null = null;
   #stopping: Promise<boolean> | null = null;
 
-  private constructor(options: SidecarOptions, log: ServerLog, handed: boolean, tls: TlsSides) {
+  private constructor(options: SidecarOptions, log: ServerLog, make: MakeServing<S>) {
     this.#options = options;
-    this.#handed = handed;
-    this.#tls = tls.server;
     this.#log = log;
-    this.#trace = options.traceFd === null ? null : this.#openTrace(options.traceFd, options.traceEpochNs);
-    this.#sidecar = new Sidecar(
-      options,
-      new Dialler(this.#loop, options.limits.client, tls.upstream),
-      this.#trace,
-      Math.random,
-    );
-    this.#loop.drive(this.#sidecar);
-    this.#acceptor = new Acceptor(this.#sidecar, this.#loop, options.limits.server, tls.server);
+    this.#make = make;
   }
 
-  /**
-   * Starts; rejects with a SidecarError for what the user can mend. Nothing is left running then. `handed`: it does not
-   * listen, callers' connections come by `take`.
-   */
-  static async start(
+  /** This process's own machine behind a port. Rejects with a SidecarError for what the user can mend; nothing is left then. */
+  static start(options: SidecarOptions, log: ServerLog = { warn: () => {} }): Promise<SidecarServer> {
+    return SidecarServer.startWith(options, log, (...each) => Generation.start(...each), null);
+  }
+
+  /** The same with another kind of server behind the port, or with a port that another process had. */
+  static async startWith<S extends Serving>(
     options: SidecarOptions,
-    log: ServerLog = { warn: () => {} },
-    handed = false,
-  ): Promise<SidecarServer> {
-    const server = new SidecarServer(options, log, handed, await tlsSides(options, log));
+    log: ServerLog,
+    make: MakeServing<S>,
+    inherited: (() => Promise<Inheritance>) | null,
+  ): Promise<SidecarServer<S>> {
+    const server = new SidecarServer(options, log, make);
     try {
-      await server.#begin();
+      await (inherited === null ? server.#begin() : server.#succeed(inherited));
     } catch (error) {
-      await server.#end();
+      await server.stop();
       throw error;
     }
     return server;
   }
 
-  /** A caller's connection that another process accepted. */
-  take(socket: Socket): void {
-    this.#acceptor.take(socket);
+  /** What serves now. */
+  get serving(): S {
+    return this.#serving as S;
   }
 
-  /** All that the admin server tells, for another process. */
-  view(): WorkerView {
-    return {
-      notReady: this.#sidecar.notReadyReason,
-      stats: this.stats(),
-      endpoints: this.clusters(),
-      trouble: this.#file?.trouble ?? null,
-    };
+  /**
+   * New callers get a generation with these options; the one before finishes its calls, at most its `drainMs`. False, and
+   * all stays as it was, when the new one cannot start: the log says why.
+   */
+  reload(read: () => Promise<SidecarOptions>): Promise<boolean> {
+    const before = this.#reloading ?? Promise.resolve(true);
+    const reloading = before.then(() => this.#reload(read));
+    this.#reloading = reloading;
+    return reloading;
   }
 
-  /** The machine's, and those of TLS when callers use it. */
-  stats(): SidecarStats & { tlsHandshakesFailed?: number } {
-    const stats = this.#sidecar.stats();
-    return this.#tls === null ? stats : { ...stats, tlsHandshakesFailed: this.#tls.handshakesFailed };
+  /** Not ready from now on; after `drainDelayMs` no new connections, GOAWAY, and the calls in flight end. The process stays. */
+  drain(): Promise<boolean> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
   }
 
-  clusters(): ClusterEndpoint[] {
-    return this.#sidecar.clusters();
-  }
-
-  /** GOAWAY, then waits for calls in flight, at most `drainMs`. Resolves to true when none was cut off. */
+  /** Drains, and lets go of everything. Resolves to true when no call was cut off. */
   stop(): Promise<boolean> {
-    this.#stopping ??= this.#drain();
+    this.#stopping ??= this.drain().then((whole) => {
+      this.#admin?.close();
+      this.#control?.close();
+      return whole;
+    });
     return this.#stopping;
   }
 
   async #begin(): Promise<void> {
-    const { options, loop } = { options: this.#options, loop: this.#loop };
-    loop.begin();
-    if (options.endpoints === null) this.#setEndpoints(staticEndpoints(options.upstream, '--upstream'));
-    else await this.#watch(options.endpoints);
-    const listening = this.#handed ? options.listen : this.#acceptor.listen(options.listen);
-    const [listen] = await Promise.all([listening, this.#listenAdmin()]);
-    this.listen = listen;
-    await this.#firstContact();
+    this.#adopt(createServer());
+    const server = this.#server as Server;
+    this.listen = await listenOn(server, parseAddress(this.#options.listen, true) as Address, '--listen');
+    await this.#listenAdmin();
+    this.#control = await this.#openControl();
+    this.#serve(await this.#make(this.#options, this.#log));
   }
 
-  async #watch(path: string): Promise<void> {
-    const { EndpointFile } = await import('../discovery/endpoint-file.ts');
-    this.#file = new EndpointFile(path, {
-      onEndpoints: (endpoints) => this.#setEndpoints(endpoints),
-      onTrouble: (trouble) => {
-        if (trouble === null) this.#log.warn(`the endpoint file is good again (${path})`);
-        else this.#log.warn(`${trouble} The last good set stays.`);
-      },
-    });
-    this.#file.watch();
+  /** First what serves, then the port: at no moment is there nobody to serve it. */
+  async #succeed(inherited: () => Promise<Inheritance>): Promise<void> {
+    this.#serve(await this.#make(this.#options, this.#log));
+    const { server, taken } = await inherited();
+    this.#adopt(server);
+    const { address, port } = server.address() as { address: string; port: number };
+    this.listen = formatAddress(address, port);
+    await taken();
+    await this.#listenAdmin(ADMIN_TRIES);
+    this.#control = await this.#openControl();
   }
 
-  #setEndpoints(endpoints: readonly Endpoint[]): void {
-    this.#loop.begin();
-    this.#sidecar.handleEndpoints(endpoints);
-    this.#loop.turn();
+  #adopt(server: Server): void {
+    this.#server = server;
+    server.on('connection', (socket: Socket) => this.#give(socket));
+    server.on('drop', () => this.#refused++);
+    this.#configure();
   }
 
-  async #listenAdmin(): Promise<void> {
+  #configure(): void {
+    const server = this.#server as Server & { pauseOnConnect?: boolean };
+    server.maxConnections =
+      this.#options.limits.server.connectionsMax ?? HOST_LIMITS.connectionsMax.byDefault;
+    // Nothing may be read here of what another reads.
+    server.pauseOnConnect = this.#options.workers > 1 || this.#serving === null;
+  }
+
+  #serve(serving: S): void {
+    this.#serving = serving;
+    if (this.#server !== null) this.#configure();
+    for (const socket of this.#held.splice(0)) this.#give(socket);
+  }
+
+  #give(socket: Socket): void {
+    if (this.#serving !== null) return this.#serving.take(socket);
+    socket.on('error', () => {});
+    this.#held.push(socket);
+  }
+
+  /** With more than one try: the predecessor may still be letting go of the port. */
+  async #listenAdmin(tries = 1): Promise<void> {
     if (this.#options.admin === null) return;
     const { AdminServer } = await import('./admin.ts');
-    this.#admin = new AdminServer({
-      notReady: () => this.#sidecar.notReadyReason,
-      stats: () => ({
-        ...this.stats(),
-        connectionsRefused: this.#acceptor.refused,
-        traceLinesLost: this.#trace?.lost ?? 0,
-      }),
-      clusters: () => ({
-        endpoints: this.clusters(),
-        source: this.#options.endpoints ?? 'static',
-        trouble: this.#file?.trouble ?? null,
-      }),
-    });
-    this.admin = await this.#admin.listen(parseAddress(this.#options.admin, true) as Address);
+    const source: AdminSource = {
+      notReady: () => this.#notReady(),
+      stats: async () => {
+        const stats: { connectionsRefused?: number } = { ...(await this.#serving?.stats()) };
+        const connectionsRefused = (stats.connectionsRefused ?? 0) + this.#refused;
+        return { ...stats, connectionsRefused, reloads: this.#reloads };
+      },
+      clusters: () => this.#serving?.clusters(),
+      drain: () => void this.drain(),
+    };
+    const address = parseAddress(this.#options.admin, true) as Address;
+    for (let left = tries - 1; ; left--) {
+      this.#admin = new AdminServer(source);
+      try {
+        this.admin = await this.#admin.listen(address);
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+        await new Promise((resolve) => setTimeout(resolve, ADMIN_WAIT_MS));
+      }
+    }
   }
 
-  #firstContact(): Promise<void> {
-    if (this.#sidecar.settled || this.#sidecar.ready) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        clearInterval(look);
-        resolve();
-      };
-      const timer = setTimeout(done, FIRST_CONTACT_MS);
-      const look = setInterval(() => {
-        if (this.#sidecar.settled) done();
-      }, 2);
+  #notReady(): string | Promise<string> {
+    if (this.#draining !== null) return 'draining';
+    return this.#serving === null ? 'starting' : this.#serving.notReady();
+  }
+
+  async #openControl(): Promise<Control | null> {
+    const { control } = this.#options;
+    if (control === null) return null;
+    return Control.listen(control, () => this.#server as Server, {
+      warn: (message) => this.#log.warn(message),
+      onSucceeded: () => {
+        // Whoever comes now is the successor's.
+        this.#admin?.close();
+        void this.stop().then(() => this.onSucceeded());
+      },
     });
+  }
+
+  async #reload(read: () => Promise<SidecarOptions>): Promise<boolean> {
+    if (this.#draining !== null) return false;
+    try {
+      const options = await read();
+      const fixed = FIXED.filter((name) => options[name] !== this.#options[name]);
+      if (fixed.length > 0)
+        this.#log.warn(`a reload does not change ${fixed.join(', ')}: start anew for that`);
+      const kept = Object.fromEntries(FIXED.map((name) => [name, this.#options[name]]));
+      const next = { ...options, ...kept };
+      const serving = await this.#make(next, this.#log);
+      // It was told to stop in the meantime.
+      if (this.#draining !== null) return serving.stop().then(() => false);
+      this.#options = next;
+      const old = this.#serving as S;
+      this.#serve(serving);
+      this.#reloads++;
+      this.#leave(old);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && 'remedy' in error)) throw error;
+      this.#log.warn(`the new configuration is not used: ${String(error)}`);
+      return false;
+    }
+  }
+
+  #leave(serving: S): Promise<boolean> {
+    const leaving = serving.stop();
+    this.#leaving.add(leaving);
+    void leaving.then(() => this.#leaving.delete(leaving));
+    return leaving;
   }
 
   async #drain(): Promise<boolean> {
-    const loop = this.#loop;
-    this.#acceptor.close();
-    loop.begin();
-    this.#sidecar.drain();
-    loop.turn();
-    const { drainMs } = this.#options;
-    const lastMs = Math.min(LAST_WORDS_MS, drainMs / 10);
-    const whole = await new Promise<boolean>((resolve) => {
-      const limit = setTimeout(() => resolve(false), Math.max(0, drainMs - lastMs));
-      loop.onTurn = () => {
-        if (!this.#sidecar.drained || ![...this.#acceptor.carriers].every((carrier) => carrier.flushed))
-          return;
-        clearTimeout(limit);
-        resolve(true);
-      };
-      loop.onTurn();
-    });
-    if (!whole) await this.#lastWords(lastMs);
-    loop.onTurn = null;
-    await this.#end();
-    return whole;
+    const { drainDelayMs } = this.#options;
+    if (drainDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
+    this.#server?.close();
+    for (const socket of this.#held.splice(0)) socket.destroy();
+    if (this.#serving !== null) void this.#leave(this.#serving);
+    return (await Promise.all(this.#leaving)).every((whole) => whole);
   }
-
-  /** Tells the callers of what is left that it ends, and gives them a moment to hear it: a closed socket may swallow it. */
-  #lastWords(lastMs: number): Promise<void> {
-    const loop = this.#loop;
-    loop.begin();
-    this.#sidecar.endCalls();
-    return new Promise((resolve) => {
-      const limit = setTimeout(resolve, lastMs);
-      loop.onTurn = () => {
-        if (this.#acceptor.carriers.size > 0) return;
-        clearTimeout(limit);
-        resolve();
-      };
-      loop.turn();
-    });
-  }
-
-  async #end(): Promise<void> {
-    this.#acceptor.close();
-    this.#admin?.close();
-    for (const carrier of this.#loop.carriers) {
-      if (carrier.flushed) carrier.finish();
-      else carrier.destroy();
-    }
-    this.#loop.stop();
-    this.#trace?.end();
-    this.#file?.close();
-  }
-
-  #openTrace(fd: number, epochNs: bigint): Trace {
-    const now = (): number => this.#loop.now();
-    return new Trace(
-      fd,
-      clockOffsetNs(now, () => Number(process.hrtime.bigint() - epochNs)),
-      now,
-    );
-  }
-}
-
-/** `node:tls` is loaded only when it is asked for: most sidecars share a host with their callers. */
-async function tlsSides({ tls, upstreamTls }: SidecarOptions, log: ServerLog): Promise<TlsSides> {
-  if (tls === null && upstreamTls === null) return { server: null, upstream: null };
-  const { ServerTls, UpstreamTls } = await import('./tls.ts');
-  return {
-    server: tls === null ? null : new ServerTls(tls, (message) => log.warn(message)),
-    upstream: upstreamTls === null ? null : new UpstreamTls(upstreamTls),
-  };
 }

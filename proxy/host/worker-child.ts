@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { SidecarError } from '../policy/trouble.ts';
-import type { RawOptions } from './options.ts';
+import type { RawOptions } from './flags.ts';
 import type { Member } from './one-view.ts';
 import type { FromWorker, ToWorker, WorkerView } from './worker-messages.ts';
 

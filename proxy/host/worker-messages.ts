@@ -1,6 +1,6 @@
 /** What a sidecar of several workers says between its processes. All are plain data; a connection travels beside `socket`. */
 import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
-import type { RawOptions } from './options.ts';
+import type { RawOptions } from './flags.ts';
 
 export type ToWorker =
   | { readonly type: 'start'; readonly flags: RawOptions; readonly file: RawOptions }

@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import { SidecarError } from '../policy/trouble.ts';
 import { resolveOptions } from './options.ts';
-import { SidecarServer } from './server.ts';
+import { Generation } from './generation.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
-let server: SidecarServer | null = null;
+let server: Generation | null = null;
 let stopping = false;
 
 process.on('disconnect', () => process.exit(0));
@@ -22,7 +22,7 @@ if (!process.connected) process.exit(0);
 async function start({ flags, file }: ToWorker & { type: 'start' }): Promise<void> {
   const warn = (message: string): void => tell({ type: 'warn', message });
   try {
-    server = await SidecarServer.start(resolveOptions(flags, file), { warn }, true);
+    server = await Generation.start(resolveOptions(flags, file), { warn });
     tell({ type: 'ready' });
   } catch (error) {
     if (!(error instanceof SidecarError)) throw error;

@@ -1,18 +1,14 @@
 /**
- * A sidecar of several processes. The parent holds the port and hands each connection to the worker that has the fewest;
+ * A sidecar of several processes. The parent hands each connection to the worker that has the fewest;
  * every worker is a whole sidecar. A worker that dies is replaced. The parent's end is theirs: their channel breaks.
  */
-import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
-import type { Address } from '../policy/address.ts';
-import { parseAddress } from '../policy/address.ts';
+import type { Socket } from 'node:net';
 import { SidecarError } from '../policy/trouble.ts';
-import { listenOn } from './acceptor.ts';
-import { AdminServer } from './admin.ts';
+import type { ServerLog, Serving } from './generation.ts';
 import { HOST_LIMITS } from './limits-table.ts';
 import { clustersOf, type Member, notReadyOf, statsOf } from './one-view.ts';
-import type { RawOptions, SidecarOptions } from './options.ts';
-import type { ServerLog } from './server.ts';
+import type { RawOptions } from './flags.ts';
+import type { SidecarOptions } from './options.ts';
 import { WorkerChild } from './worker-child.ts';
 
 /** Connections that wait while no worker can take them. */
@@ -28,24 +24,26 @@ const GRACE_MS = 1_000;
 /** The same warning of several workers is told once. */
 const SAME_WARNING_MS = 1_000;
 /** What the parent does for all of them. */
-const PARENTS_FLAGS: readonly string[] = ['workers', 'admin', 'watch-stdin'];
+const PARENTS_FLAGS: readonly string[] = [
+  'workers',
+  'admin',
+  'control',
+  'takeover',
+  'drain-delay-ms',
+  'watch-stdin',
+];
 
 /** As given; the workers read them anew. */
-type RawPair = readonly [flags: RawOptions, file: RawOptions];
+export type RawPair = readonly [flags: RawOptions, file: RawOptions];
 
-export class WorkerGroup {
-  /** HOST:PORT where callers connect. */
-  listen = '';
-  admin: string | null = null;
+export class WorkerGroup implements Serving {
   readonly #options: SidecarOptions;
   readonly #raw: RawPair;
   readonly #log: ServerLog;
-  readonly #server: Server;
   readonly #workers: WorkerChild[] = [];
   readonly #deathsInRow: number[] = [];
   readonly #held: Socket[] = [];
   readonly #told = new Map<string, number>();
-  #admin: AdminServer | null = null;
   #replaced = 0;
   #refused = 0;
   #last = 0;
@@ -58,10 +56,6 @@ export class WorkerGroup {
     this.#options = options;
     this.#raw = raw;
     this.#log = log;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => {
-      socket.on('error', () => {});
-      this.#give(socket);
-    });
   }
 
   /** Resolves when every worker is ready. Rejects with a SidecarError for what the user can mend; nothing is left then. */
@@ -81,6 +75,26 @@ export class WorkerGroup {
     return this.#workers.map((child) => child.pid);
   }
 
+  take(socket: Socket): void {
+    socket.on('error', () => {});
+    this.#give(socket);
+  }
+
+  async notReady(): Promise<string> {
+    return notReadyOf(await this.#members());
+  }
+
+  async stats(): Promise<object> {
+    const sum = statsOf(await this.#members());
+    return { ...sum, connectionsRefused: this.#refused, workersReplaced: this.#replaced };
+  }
+
+  async clusters(): Promise<object> {
+    const members = await this.#members();
+    const trouble = members.find(({ view }) => (view?.trouble ?? null) !== null)?.view?.trouble ?? null;
+    return { ...clustersOf(members), source: this.#options.endpoints ?? 'static', trouble };
+  }
+
   /** Each worker finishes its calls in flight, at most `drainMs`. True when none had to be ended by force. */
   stop(): Promise<boolean> {
     this.#stopping ??= this.#drain();
@@ -88,20 +102,7 @@ export class WorkerGroup {
   }
 
   async #begin(): Promise<void> {
-    const { listen, admin, workers } = this.#options;
-    this.listen = await listenOn(this.#server, parseAddress(listen, true) as Address, '--listen');
-    if (admin !== null) {
-      this.#admin = new AdminServer({
-        notReady: async () => notReadyOf(await this.#members()),
-        stats: async () => ({
-          ...statsOf(await this.#members()),
-          connectionsRefused: this.#refused,
-          workersReplaced: this.#replaced,
-        }),
-        clusters: async () => this.#clusters(await this.#members()),
-      });
-      this.admin = await this.#admin.listen(parseAddress(admin, true) as Address);
-    }
+    const { workers } = this.#options;
     for (let worker = 1; worker <= workers; worker++) this.#fork(worker);
     await new Promise<void>((resolve, reject) => {
       this.#onChange = () => {
@@ -115,11 +116,6 @@ export class WorkerGroup {
     this.#begun = true;
   }
 
-  #clusters(members: readonly Member[]): object {
-    const trouble = members.find(({ view }) => (view?.trouble ?? null) !== null)?.view?.trouble ?? null;
-    return { ...clustersOf(members), source: this.#options.endpoints ?? 'static', trouble };
-  }
-
   #members(): Promise<Member[]> {
     return Promise.all(this.#workers.map((child) => child.ask()));
   }
@@ -128,7 +124,8 @@ export class WorkerGroup {
     const [flags, file] = this.#raw.map((raw) =>
       Object.fromEntries(Object.entries(raw).filter(([name]) => !PARENTS_FLAGS.includes(name))),
     ) as [RawOptions, RawOptions];
-    this.#workers[worker - 1] = new WorkerChild(worker, flags, file, {
+    // The parent has the port, which may come from a predecessor; a worker only has to know that there is one.
+    this.#workers[worker - 1] = new WorkerChild(worker, { listen: '127.0.0.1:0', ...flags }, file, {
       onReady: () => {
         for (const socket of this.#held.splice(0)) this.#give(socket);
         this.#onChange();
@@ -190,7 +187,6 @@ export class WorkerGroup {
   }
 
   async #drain(): Promise<boolean> {
-    this.#server.close();
     for (const socket of this.#held.splice(0)) socket.destroy();
     const alive = new Set(this.#workers.filter((child) => !child.gone));
     for (const child of alive) child.stop();
@@ -209,8 +205,6 @@ export class WorkerGroup {
 
   #end(): void {
     this.#stopping ??= Promise.resolve(false);
-    this.#server.close();
-    this.#admin?.close();
     for (const child of this.#workers) child.kill();
   }
 }

@@ -263,6 +263,8 @@ export class Connection implements Link {
   goAway(code: number, final: boolean): void {
     const core = this.#core;
     if (core.closed || core.goAwayFinal) return;
+    // SETTINGS are a server's first frame, also where nothing has come yet (RFC 9113 §3.4).
+    writeSettings(core);
     writeGoAway(core, final ? core.lastPeerId : MAX_31_BIT, code, '');
     if (final) core.goAwayFinal = true;
     core.dues = true;
@@ -272,7 +274,10 @@ export class Connection implements Link {
   close(): void {
     const core = this.#core;
     if (core.closed) return;
-    if (core.goAwaySentId < 0) writeGoAway(core, core.lastPeerId, ErrorCode.NO_ERROR, '');
+    if (core.goAwaySentId < 0) {
+      writeSettings(core);
+      writeGoAway(core, core.lastPeerId, ErrorCode.NO_ERROR, '');
+    }
     core.closed = true;
     core.wantsClose = true;
     core.line = [];

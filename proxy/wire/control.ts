@@ -214,8 +214,10 @@ function widenConnection(core: Core, increment: number): void {
   pumpLine(core);
 }
 
-/** The SETTINGS that this side announces, and the wider connection window. */
+/** The SETTINGS that this side announces, and the wider connection window; nothing when they are written already. */
 export function writeSettings(core: Core): void {
+  if (core.settingsWritten) return;
+  core.settingsWritten = true;
   const { limits, output } = core;
   const entries: [number, number][] = [];
   if (limits.decoderTableBytes !== DEFAULT_TABLE_BYTES) {

@@ -52,6 +52,7 @@ export class Core {
   goAwayReceivedId = -1;
   settingsReceived = false;
   settingsAcked = false;
+  settingsWritten = false;
   peerInitialWindow = DEFAULT_WINDOW_BYTES;
   peerFrameBytes = DEFAULT_FRAME_BYTES;
   /** -1: the peer's SETTINGS are not here yet, or set no limit. */

@@ -186,11 +186,11 @@ export async function startInstance(
 
 export const Client = grpc.makeGenericClientConstructor(METHODS, 'T');
 
-/** A client with a connection of its own. */
-export function connect(address: string): any {
+/** A client with a connection of its own. `transparent`: a call that no server has seen is sent again (gRFC A6). */
+export function connect(address: string, transparent = false): any {
   return new Client(address, grpc.credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_retries': 0,
+    'grpc.enable_retries': transparent ? 1 : 0,
   });
 }
 

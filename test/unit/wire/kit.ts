@@ -113,6 +113,8 @@ export interface DriveOptions {
   readonly answer?: boolean;
   /** The driver takes the output after each piece. Default true; false: a peer that does not read. */
   readonly take?: boolean;
+  /** Default true; false: a server to whom nothing has come yet. */
+  readonly preface?: boolean;
   /** Clock at each piece. */
   readonly nowNs?: (piece: number) => number;
 }
@@ -143,6 +145,7 @@ export class Drive {
     for (let i = 0; i < (options.open ?? 0); i++) {
       this.streams.push(this.connection.openStream(null, headerBlock(REQUEST), -1, 0, true));
     }
+    if (options.preface === false) return;
     if (role === 'server') this.feed(PREFACE, settings());
     else this.feed(settings([3, 1000]));
   }

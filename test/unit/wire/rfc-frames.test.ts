@@ -35,6 +35,19 @@ describe('opening', () => {
     }
   });
 
+  test('3.4 SETTINGS come before GOAWAY also where nothing was received, and once', () => {
+    for (const end of ['goAway', 'close'] as const) {
+      const drive = new Drive({ role: 'server', preface: false });
+      if (end === 'close') drive.connection.close();
+      else drive.connection.goAway(0, false);
+      drive.take();
+      expect(sentFrames(drive).map(({ type }) => type)).toEqual([4, 8, 7]);
+      if (end === 'close') continue;
+      drive.feed(PREFACE, settings());
+      expect(sentFrames(drive).map(({ type }) => type)).toEqual([4, 8, 7, 4]);
+    }
+  });
+
   test('3.4, 6.5.3 SETTINGS are acknowledged after our own, each once, and an ACK is not', () => {
     for (const role of ['server', 'client'] as const) {
       const drive = new Drive({ role }).feed(settings([3, 5]), settings(), ack);
