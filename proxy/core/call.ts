@@ -22,13 +22,13 @@ import type { UpstreamSession } from './upstream-session.ts';
 export class Call extends CallRecord implements TimerOwner {
   readonly #context: Context;
   readonly deadlineTimer: Timer;
-  readonly backoffTimer: Timer;
+  /** Made with the first wait: most calls have none. */
+  backoffTimer: Timer | null = null;
 
   constructor(context: Context) {
     super();
     this.#context = context;
     this.deadlineTimer = new Timer(this);
-    this.backoffTimer = new Timer(this);
   }
 
   /** The request's headers are here. */
@@ -310,7 +310,7 @@ export class Call extends CallRecord implements TimerOwner {
     counters.retries++;
     counters.retriesAlive++;
     if (waitNs === 0) this.#retryNow();
-    else this.#context.timers.arm(this.backoffTimer, this.#context.nowNs, waitNs);
+    else this.#context.timers.arm((this.backoffTimer ??= new Timer(this)), this.#context.nowNs, waitNs);
   }
 
   #retryNow(): void {
@@ -377,7 +377,7 @@ export class Call extends CallRecord implements TimerOwner {
     this.waitList?.remove(this);
     this.#endRetry();
     context.timers.cancel(this.deadlineTimer);
-    context.timers.cancel(this.backoffTimer);
+    if (this.backoffTimer !== null) context.timers.cancel(this.backoffTimer);
     this.#creditHeld();
     this.#stopUpload();
     this.clear();
