@@ -4,6 +4,7 @@ import type { Sidecar } from '../core/sidecar.ts';
 import { Carrier } from './carrier.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
+import { LEND_FROM_BYTES } from './read-buffer.ts';
 import type { ServerTls } from './tls.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -58,7 +59,10 @@ export class Acceptor {
         greeted += part.length;
       }
       carrier.nowNs = loop.begin();
-      carrier.receive(chunk);
+      if (chunk.length >= LEND_FROM_BYTES) {
+        carrier.receiveLent(chunk);
+        loop.settleLoans();
+      } else carrier.receive(chunk);
       loop.turn();
     });
     const lost = (): void => {

@@ -16,6 +16,8 @@ export class Carrier extends Connection {
   dirty = false;
   /** It stands in the list of those with only lazy output. */
   lazy = false;
+  /** It stands in the loop's list of those that hold octets on loan. */
+  borrowing = false;
   readonly #socket: Socket;
   readonly #loop: Loop;
   readonly #unwrittenBytesMax: number;
@@ -31,12 +33,14 @@ export class Carrier extends Connection {
     limits: ConnectionLimits,
   ) {
     super(role, events, limits);
+    this.borrows = true;
     this.#socket = socket;
     this.#loop = loop;
     this.#unwrittenBytesMax = limits.unwrittenBytesMax ?? HOST_LIMITS.unwrittenBytesMax.byDefault;
     this.#lingerMs = limits.lingerMs ?? HOST_LIMITS.lingerMs.byDefault;
     socket.on('drain', () => {
       this.#blocked = false;
+      this.borrows = true;
       socket.resume();
       loop.mark(this);
       loop.turn();
@@ -49,6 +53,12 @@ export class Carrier extends Connection {
     this.#loop.mark(this);
   }
 
+  /** The same for a chunk that is its own: it is passed on without a copy, and free again after `loop.settleLoans`. */
+  receiveLent(chunk: Uint8Array): void {
+    this.handleLentBytes(chunk);
+    this.#loop.mark(this);
+  }
+
   /** Writes what is there. `everything`: acknowledgements too. */
   flush(everything: boolean): void {
     if (this.#ending) return;
@@ -58,17 +68,33 @@ export class Carrier extends Connection {
       return;
     }
     for (let writes = 0; writes < 64 && (everything ? this.hasOutput : this.hasUrgentOutput); writes++) {
-      const taken = this.takeOutput();
-      this.#socket.write(taken);
+      const taken = this.#write();
       // Written synchronously: the buffer is free again. Else it belongs to the socket until it is gone.
       if (this.#socket.writableLength === 0) this.recycle(taken);
       else if (this.#socket.writableLength > this.#unwrittenBytesMax) {
         this.#blocked = true;
+        this.borrows = false;
         this.#socket.pause();
         return;
       }
     }
     if (this.wantsClose && !this.hasOutput) this.finish();
+  }
+
+  /** One write for all that is there. Returns what to recycle. */
+  #write(): Uint8Array {
+    const socket = this.#socket;
+    if (!this.holdsLoans) {
+      const taken = this.takeOutput();
+      socket.write(taken);
+      return taken;
+    }
+    const chunks: Uint8Array[] = [];
+    const own = this.takeChunks(chunks);
+    if (chunks.length > 1) socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    if (chunks.length > 1) socket.uncork();
+    return own;
   }
 
   /** All octets are with the system. */
@@ -109,6 +135,7 @@ export class Carrier extends Connection {
   override sendData(stream: LinkStream, bytes: Uint8Array, endStream: boolean): void {
     if (!this.dirty) this.#loop.mark(this);
     super.sendData(stream, bytes, endStream);
+    if (this.holdsLoans && !this.borrowing) this.#loop.markBorrower(this);
   }
 
   override sendTrailers(stream: LinkStream, block: HeaderBlock): void {

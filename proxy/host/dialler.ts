@@ -6,9 +6,8 @@ import { parseAddress } from '../policy/address.ts';
 import { Carrier } from './carrier.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Loop } from './loop.ts';
+import { READ_BYTES, ReadBuffer } from './read-buffer.ts';
 import type { UpstreamTls } from './tls.ts';
-
-const READ_BYTES = 65_536;
 
 export class Dialler implements SidecarEnvironment {
   readonly #loop: Loop;
@@ -37,16 +36,17 @@ export class Dialler implements SidecarEnvironment {
     let carrier: Carrier | null = null;
     const loop = this.#loop;
     const tls = this.#tls;
+    const reads = new ReadBuffer(loop, this.#shared);
     const options: TcpSocketConnectOpts = {
       host: address.host,
       port: address.port,
       noDelay: true,
       onread: {
-        buffer: this.#shared,
+        buffer: () => reads.next(),
         callback: (count, buffer) => {
           if (carrier === null) return true;
           carrier.nowNs = loop.begin();
-          carrier.receive((buffer as Buffer).subarray(0, count));
+          reads.pass(carrier, (buffer as Buffer).subarray(0, count));
           loop.turn();
           return true;
         },
@@ -76,6 +76,7 @@ export class Dialler implements SidecarEnvironment {
       if (carrier !== null) this.#lost(port, carrier, reason);
     });
     socket.on('close', () => {
+      reads.free();
       this.#sockets.delete(port);
       this.#lost(port, carrier, reason);
       if (carrier !== null) loop.remove(carrier);

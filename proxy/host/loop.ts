@@ -16,6 +16,7 @@ export class Loop {
   #sidecar: Sidecar | null = null;
   #dirty: Carrier[] = [];
   #lazy: Carrier[] = [];
+  #borrowers: Carrier[] = [];
   #lazyTimer: NodeJS.Timeout | null = null;
   #immediate: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -47,6 +48,27 @@ export class Loop {
     if (carrier.dirty) return;
     carrier.dirty = true;
     this.#dirty.push(carrier);
+  }
+
+  /** The connection holds octets of a read buffer. */
+  markBorrower(carrier: Carrier): void {
+    carrier.borrowing = true;
+    this.#borrowers.push(carrier);
+  }
+
+  /** Writes what is on loan. True: all of it is with the system, so the read buffer is free again. */
+  settleLoans(): boolean {
+    const borrowers = this.#borrowers;
+    if (borrowers.length === 0) return true;
+    this.#borrowers = [];
+    let free = true;
+    for (const carrier of borrowers) {
+      carrier.borrowing = false;
+      carrier.nowNs = this.nowNs;
+      carrier.flush(false);
+      free = free && carrier.flushed;
+    }
+    return free;
   }
 
   /** Tells the machine the time before an event. */

@@ -69,6 +69,24 @@ export class Connection implements Link {
     this.#reader.read(chunk);
   }
 
+  /** The same for a chunk given away: connections that borrow may write in it, and hold parts of it until they are taken. */
+  handleLentBytes(chunk: Uint8Array): void {
+    const core = this.#core;
+    core.lends = true;
+    this.#reader.read(chunk);
+    core.lends = false;
+  }
+
+  /** True: octets of lent chunks are passed on without a copy; the driver takes them by `takeChunks`, before their lender reads again. */
+  set borrows(value: boolean) {
+    this.#core.borrows = value;
+  }
+
+  /** There are octets on loan in the output. */
+  get holdsLoans(): boolean {
+    return this.#core.output.lentBytes > 0;
+  }
+
   /** The peer's side of the socket ended, or it failed: `onReset` (CONNECTION_LOST) for each open stream, then `onClose`. */
   handleEof(reason = 'connection ended by the peer'): void {
     const core = this.#core;
@@ -79,17 +97,17 @@ export class Connection implements Link {
 
   /** There is something to write. */
   get hasOutput(): boolean {
-    return this.#core.output.length > 0;
+    return this.#core.output.bytes > 0;
   }
 
   /** False while the output is only ACKs and window updates, which may ride along with later octets or wait some milliseconds. */
   get hasUrgentOutput(): boolean {
-    return this.#core.output.length > 0 && (this.#core.urgent || this.#core.wantsClose);
+    return this.#core.output.bytes > 0 && (this.#core.urgent || this.#core.wantsClose);
   }
 
   /** Octets waiting to be taken, for watermarks. */
   get outputBytes(): number {
-    return this.#core.output.length;
+    return this.#core.output.bytes;
   }
 
   /**
@@ -97,9 +115,22 @@ export class Connection implements Link {
    * have room): look at `hasOutput` again when these are written.
    */
   takeOutput(): Uint8Array {
+    settle(this.#core);
+    const taken = this.#core.output.take();
+    this.#taken();
+    return taken;
+  }
+
+  /** The same in pieces, added to `chunks`. Returns what to recycle. */
+  takeChunks(chunks: Uint8Array[]): Uint8Array {
+    settle(this.#core);
+    const own = this.#core.output.takeChunks(chunks);
+    this.#taken();
+    return own;
+  }
+
+  #taken(): void {
     const core = this.#core;
-    settle(core);
-    const taken = core.output.take();
     core.takes += 1;
     core.urgent = false;
     core.queuedControlFrames = 0;
@@ -108,7 +139,6 @@ export class Connection implements Link {
       core.dues = true;
       settle(core);
     }
-    return taken;
   }
 
   /** Gives a taken buffer back once it is written; optional. */
@@ -148,7 +178,7 @@ export class Connection implements Link {
     let queued = 0;
     for (const stream of core.streams.all()) queued += stream.queuedBytes;
     return (
-      core.output.length + this.#reader.heldBytes + (core.blockOctets?.length ?? 0) + core.memo.bytes + queued
+      core.output.bytes + this.#reader.heldBytes + (core.blockOctets?.length ?? 0) + core.memo.bytes + queued
     );
   }
 

@@ -23,6 +23,10 @@ export class Core {
   readonly events: LinkEvents;
   readonly limits: WireLimits;
   readonly output = new Output();
+  /** What is being read is given away: its payloads may stay where they lie until they are written. */
+  lends = false;
+  /** The driver takes chunks, and writes them before their lender reads again. */
+  borrows = false;
   readonly streams = new StreamTable();
   readonly decoder: HpackDecoder;
   readonly encoder: HpackEncoder;
@@ -233,7 +237,7 @@ function finishIfDrained(core: Core): void {
 /** Streams that may be opened now. */
 export function capacityOf(core: Core): number {
   if (core.closed || core.isServer || core.goAwayReceivedId >= 0 || core.goAwaySentId >= 0) return 0;
-  if (core.nextId >= core.limits.streamIdMax || core.output.length >= core.limits.outputBytesMax) return 0;
+  if (core.nextId >= core.limits.streamIdMax || core.output.bytes >= core.limits.outputBytesMax) return 0;
   const free = streamsMax(core) - core.streams.count;
   return free > 0 ? free : 0;
 }

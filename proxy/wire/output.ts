@@ -1,9 +1,22 @@
-/** What a connection will write: one buffer, taken whole by the driver once per loop turn. Buffers come from a small pool. */
-import { FRAME_HEADER_BYTES } from './protocol.ts';
+/**
+ * What a connection will write, taken whole by the driver once per loop turn: one buffer of its own, from a small pool, and
+ * between its octets ranges of read buffers that are on loan.
+ */
+import type { Loan } from './loan.ts';
+import { FRAME_HEADER_BYTES, FrameType } from './protocol.ts';
 
 export class Output {
   buffer: Buffer = NO_BUFFER;
+  /** Octets in the buffer: where the next one goes. */
   length = 0;
+  /** Octets on loan. */
+  lentBytes = 0;
+  #loans: Loan[] = [];
+
+  /** All octets that wait. */
+  get bytes(): number {
+    return this.length + this.lentBytes;
+  }
 
   /** Makes room for `byteCount` more octets. */
   reserve(byteCount: number): void {
@@ -27,16 +40,20 @@ export class Output {
 
   /** Writes a frame header at `at`, over what stands there. */
   patchFrame(at: number, byteCount: number, type: number, flags: number, streamId: number): void {
-    const buffer = this.buffer;
-    buffer[at] = byteCount >>> 16;
-    buffer[at + 1] = byteCount >>> 8;
-    buffer[at + 2] = byteCount;
-    buffer[at + 3] = type;
-    buffer[at + 4] = flags;
-    buffer[at + 5] = streamId >>> 24;
-    buffer[at + 6] = streamId >>> 16;
-    buffer[at + 7] = streamId >>> 8;
-    buffer[at + 8] = streamId;
+    writeHeader(this.buffer, at, byteCount, type, flags, streamId);
+  }
+
+  /** A DATA frame whose payload stays where it was read; its header is written in the nine octets before, which are free. */
+  lend(source: Uint8Array, start: number, end: number, flags: number, streamId: number): void {
+    const from = start - FRAME_HEADER_BYTES;
+    writeHeader(source, from, end - start, FrameType.DATA, flags, streamId);
+    const last = this.#loans.at(-1);
+    if (last !== undefined && last.source === source && last.to === from && last.at === this.length) {
+      last.to = end;
+    } else {
+      this.#loans.push({ source, from, to: end, at: this.length });
+    }
+    this.lentBytes += end - from;
   }
 
   uint32(value: number): void {
@@ -67,13 +84,54 @@ export class Output {
     this.length = at + count;
   }
 
-  /** All octets; the buffer goes with them. */
+  /** All octets in one piece; the buffer goes with them. */
   take(): Uint8Array {
+    if (this.lentBytes > 0) {
+      const chunks: Uint8Array[] = [];
+      this.takeChunks(chunks);
+      return Buffer.concat(chunks);
+    }
     const taken = this.buffer.subarray(0, this.length);
     this.buffer = NO_BUFFER;
     this.length = 0;
     return taken;
   }
+
+  /** All octets as the pieces that they lie in. Returns those of the own buffer, for `recycleOutput`. */
+  takeChunks(chunks: Uint8Array[]): Uint8Array {
+    const own = this.buffer.subarray(0, this.length);
+    let at = 0;
+    for (const loan of this.#loans) {
+      if (loan.at > at) chunks.push(own.subarray(at, loan.at));
+      at = loan.at;
+      chunks.push(loan.source.subarray(loan.from, loan.to));
+    }
+    if (own.length > at) chunks.push(own.subarray(at));
+    this.#loans = [];
+    this.lentBytes = 0;
+    this.buffer = NO_BUFFER;
+    this.length = 0;
+    return own;
+  }
+}
+
+function writeHeader(
+  buffer: Uint8Array,
+  at: number,
+  byteCount: number,
+  type: number,
+  flags: number,
+  streamId: number,
+): void {
+  buffer[at] = byteCount >>> 16;
+  buffer[at + 1] = byteCount >>> 8;
+  buffer[at + 2] = byteCount;
+  buffer[at + 3] = type;
+  buffer[at + 4] = flags;
+  buffer[at + 5] = streamId >>> 24;
+  buffer[at + 6] = streamId >>> 16;
+  buffer[at + 7] = streamId >>> 8;
+  buffer[at + 8] = streamId;
 }
 
 /** Gives the buffer of a taken output back; the caller must not touch it again. */

@@ -24,6 +24,7 @@ import type { WireField } from './field.ts';
 import { HeaderBlock } from './headers.ts';
 import { DecodeEnd } from './hpack-decoder.ts';
 import { ErrorCode, Flag, FrameType, MAX_31_BIT } from './protocol.ts';
+import { offer } from './loan.ts';
 import { Expect, Stream, StreamEvent } from './stream.ts';
 import { contentLengthOf, requestFlaw, responseFlaw, trailersFlaw } from './validate.ts';
 
@@ -105,7 +106,15 @@ function handleData(
   stream.moves += 1;
   stream.unconsumed += end - start;
   if (endStream) advanceStream(core, stream, StreamEvent.REMOTE_END);
-  if (end > start || endStream) core.events.onData(stream, source.subarray(start, end), endStream);
+  if (end === start && !endStream) return;
+  const bytes = source.subarray(start, end);
+  if (core.lends) {
+    offer.bytes = bytes;
+    offer.source = source;
+    offer.start = start;
+  }
+  core.events.onData(stream, bytes, endStream);
+  offer.bytes = null;
 }
 
 /** The stream error that a DATA frame is, NO_ERROR where it is fine. */

@@ -1,6 +1,7 @@
 /** The sending side: header blocks, DATA within both windows, queues and the line for what cannot leave yet. */
 import type { HeaderBlock } from './headers.ts';
 import { type Core, advanceStream } from './core.ts';
+import { LOAN_BYTES_MIN, offer } from './loan.ts';
 import { DEFAULT_FRAME_BYTES, FRAME_HEADER_BYTES, Flag, FrameType } from './protocol.ts';
 import { type Stream, StreamEvent } from './stream.ts';
 
@@ -53,7 +54,9 @@ function splitBlock(core: Core, streamId: number, start: number, endFlag: number
 export function sendBody(core: Core, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
   const length = bytes.length;
   if (stream.queuedBytes === 0 && fits(core, stream, length)) {
-    if (length > 0 || endStream) writeWhole(core, stream, bytes, endStream);
+    if (core.borrows && bytes === offer.bytes && length >= LOAN_BYTES_MIN)
+      lendWhole(core, stream, length, endStream);
+    else if (length > 0 || endStream) writeWhole(core, stream, bytes, endStream);
     return;
   }
   if (length > 0) {
@@ -93,18 +96,32 @@ function fits(core: Core, stream: Stream, length: number): boolean {
   return (
     length <= core.sendWindow &&
     length <= core.peerInitialWindow + stream.sendDelta &&
-    core.output.length < core.limits.outputBytesMax
+    core.output.bytes < core.limits.outputBytesMax
   );
+}
+
+/** The frame that was read goes on as it lies: it is not larger than the least that a peer may allow. */
+function lendWhole(core: Core, stream: Stream, length: number, endStream: boolean): void {
+  const { source, start } = offer;
+  offer.bytes = null;
+  charge(core, stream, length);
+  core.output.lend(source, start, start + length, endStream ? Flag.END_STREAM : 0, stream.id);
+  core.dataFramesSent += 1;
+  if (endStream) advanceStream(core, stream, StreamEvent.LOCAL_END);
+}
+
+function charge(core: Core, stream: Stream, length: number): void {
+  core.urgent = true;
+  core.sendWindow -= length;
+  stream.sendDelta -= length;
+  stream.moves += 1;
 }
 
 /** Frames stay at 16 KiB, the least that a peer may allow, also for one that takes more: so streams take turns. */
 function writeWhole(core: Core, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
   const output = core.output;
   const length = bytes.length;
-  core.urgent = true;
-  core.sendWindow -= length;
-  stream.sendDelta -= length;
-  stream.moves += 1;
+  charge(core, stream, length);
   let at = 0;
   do {
     const end = Math.min(length, at + DEFAULT_FRAME_BYTES);
@@ -132,7 +149,7 @@ export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
   while (stream.queuedBytes > 0 && !core.closed) {
     const streamWindow = core.peerInitialWindow + stream.sendDelta;
     if (streamWindow <= 0) return; // Its own WINDOW_UPDATE or SETTINGS will come back to it.
-    if (core.sendWindow <= 0 || core.output.length >= core.limits.outputBytesMax) {
+    if (core.sendWindow <= 0 || core.output.bytes >= core.limits.outputBytesMax) {
       joinLine(core, stream);
       return;
     }
@@ -154,7 +171,7 @@ export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
 /** Serves the line, one frame each in turn, while there is connection window and room. */
 export function pumpLine(core: Core): void {
   const room = core.limits.outputBytesMax;
-  while (core.line.length > 0 && !core.closed && core.sendWindow > 0 && core.output.length < room) {
+  while (core.line.length > 0 && !core.closed && core.sendWindow > 0 && core.output.bytes < room) {
     const stream = core.line.shift() as Stream;
     stream.inLine = false;
     pump(core, stream, true);

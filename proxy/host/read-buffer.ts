@@ -1,0 +1,55 @@
+/**
+ * Where one socket's octets are read to. Small reads share one buffer with all other sockets and are emptied in the callback;
+ * a socket that fills it gets a buffer of its own, whose payloads go on to the other side without being copied.
+ */
+import type { Carrier } from './carrier.ts';
+import type { Loop } from './loop.ts';
+
+export const READ_BYTES = 65_536;
+/** From here on a chunk is worth being lent. */
+export const LEND_FROM_BYTES = 8_192;
+/** An own buffer goes back after so many small reads in a row. */
+const SMALL_READS_MAX = 32;
+const POOL_BUFFERS_MAX = 16;
+const pool: Buffer[] = [];
+
+export class ReadBuffer {
+  readonly #loop: Loop;
+  readonly #shared: Buffer;
+  #own: Buffer | null = null;
+  #smallReads = 0;
+  #wantsOwn = false;
+
+  constructor(loop: Loop, shared: Buffer) {
+    this.#loop = loop;
+    this.#shared = shared;
+  }
+
+  /** The buffer for the next read. */
+  next(): Buffer {
+    if (this.#own !== null) return this.#own;
+    if (!this.#wantsOwn) return this.#shared;
+    this.#own = pool.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+    return this.#own;
+  }
+
+  /** Hands over what came. */
+  pass(carrier: Carrier, chunk: Buffer): void {
+    const isLarge = chunk.length >= LEND_FROM_BYTES;
+    if (this.#own !== null && isLarge) {
+      carrier.receiveLent(chunk);
+      // What the system did not take yet belongs to the writer's socket from now on.
+      if (!this.#loop.settleLoans()) this.#own = null;
+    } else carrier.receive(chunk);
+    this.#smallReads = isLarge ? 0 : this.#smallReads + 1;
+    if (isLarge) this.#wantsOwn = true;
+    else if (this.#smallReads > SMALL_READS_MAX) this.free();
+  }
+
+  /** Gives an own buffer back. */
+  free(): void {
+    this.#wantsOwn = false;
+    if (this.#own !== null && pool.length < POOL_BUFFERS_MAX) pool.push(this.#own);
+    this.#own = null;
+  }
+}
