@@ -1,19 +1,19 @@
-/** One stream toward an endpoint: an attempt of a call, or a health check. Pooled; every field is set from the start. */
+/**
+ * One stream toward an endpoint: an attempt of a call, or a health check; and the timer of its limit. Pooled; every field is
+ * set from the start.
+ */
 import type { LinkStream } from '../wire/link.ts';
 import type { Call } from './call.ts';
 import type { Prober } from './prober.ts';
 import { Timer } from './timers.ts';
-import type { TimerOwner } from './timers.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 
-export class Attempt implements TimerOwner {
+export class Attempt extends Timer {
   /** Whose attempt this is; null for a check. */
   call: Call | null = null;
   probe: Prober | null = null;
   session: UpstreamSession | null = null;
   stream: LinkStream | null = null;
-  /** 1 for the first of its call. */
-  number = 0;
   /** Response octets whose credit the endpoint has not got back yet. */
   heldBytes = 0;
   /** HTTP status of the response headers. */
@@ -21,11 +21,6 @@ export class Attempt implements TimerOwner {
   /** Neighbours among the attempts of the session. */
   previous: Attempt | null = null;
   next: Attempt | null = null;
-  readonly timer: Timer;
-
-  constructor() {
-    this.timer = new Timer(this);
-  }
 
   handleTimer(): void {
     if (this.probe !== null) this.probe.handleHung(this);

@@ -1,16 +1,23 @@
-/** What is remembered of a call while it lives. Flat and pooled: every field is set from the start and again by `clear`. */
+/**
+ * What is remembered of a call while it lives, and the timer of its deadline. Flat and pooled: every field is set from the
+ * start and again by `clear`. What only some calls need (marks apart) lies in objects that they make then.
+ */
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
-import type { Call } from './call.ts';
 import type { DownstreamSession } from './downstream-session.ts';
+import type { Failures } from './failures.ts';
 import { RequestBuffer } from './request-buffer.ts';
-import { GRPC } from './statuses.ts';
 import type { Tagger } from './tagger.ts';
+import { Timer } from './timers.ts';
 import type { Upstream } from './upstream.ts';
-import type { WaitList } from './wait-list.ts';
+import type { WaitPlace } from './wait-list.ts';
 
-export class CallRecord {
+const GRPC_CALL = 1;
+const COMMITTED = 2;
+const REQUEST_ENDED = 4;
+
+export abstract class CallRecord extends Timer {
   /** Its place among all records; it outlives the call. */
   slot = -1;
   session: DownstreamSession | null = null;
@@ -21,33 +28,39 @@ export class CallRecord {
   tagger: Tagger | null = null;
   /** The observer's number; -1: not traced. */
   number = -1;
-  isGrpc = false;
-  /** Response headers went to the caller: no other attempt any more (FO-05). */
-  committed = false;
-  requestEnded = false;
   attemptsSent = 0;
-  /** Retries by policy so far, and their order in the backoff series since the last pushback. */
-  retries = 0;
-  backoffStep = 0;
-  transparentUsed = false;
-  /** Counted among the retries alive. */
-  retryAlive = false;
   /** Request octets whose credit the caller has not got back yet. */
   heldBytes = 0;
-  /** Infinity: none. */
-  deadlineNs = Infinity;
-  /** What ended the last attempt, when the sidecar has to make the answer. */
-  failureStatus: number = GRPC.unavailable;
-  failureMessage = '';
-  /** The endpoint's own trailers-only answer, when that ended the last attempt. */
-  failureBlock: HeaderBlock | null = null;
-  /** Where the last attempt went, and where failed ones went. */
+  /** Where the last attempt went. */
   upstream: Upstream | null = null;
-  readonly tried: Upstream[] = [];
+  /** What attempts that failed left behind; null while none did. */
+  failures: Failures | null = null;
   readonly buffer = new RequestBuffer();
-  waitList: WaitList | null = null;
-  waitPrevious: Call | null = null;
-  waitNext: Call | null = null;
+  /** Where it waits for an endpoint, or for room on one; null: nowhere. */
+  waiting: WaitPlace | null = null;
+  #marks = 0;
+
+  get isGrpc(): boolean {
+    return (this.#marks & GRPC_CALL) !== 0;
+  }
+  set isGrpc(value: boolean) {
+    this.#mark(GRPC_CALL, value);
+  }
+
+  /** Response headers went to the caller: no other attempt any more (FO-05). */
+  get committed(): boolean {
+    return (this.#marks & COMMITTED) !== 0;
+  }
+  set committed(value: boolean) {
+    this.#mark(COMMITTED, value);
+  }
+
+  get requestEnded(): boolean {
+    return (this.#marks & REQUEST_ENDED) !== 0;
+  }
+  set requestEnded(value: boolean) {
+    this.#mark(REQUEST_ENDED, value);
+  }
 
   clear(): void {
     this.session = null;
@@ -57,21 +70,16 @@ export class CallRecord {
     this.attempt = null;
     this.tagger = null;
     this.number = -1;
-    this.isGrpc = false;
-    this.committed = false;
-    this.requestEnded = false;
     this.attemptsSent = 0;
-    this.retries = 0;
-    this.backoffStep = 0;
-    this.transparentUsed = false;
-    this.retryAlive = false;
     this.heldBytes = 0;
     this.deadlineNs = Infinity;
-    this.failureStatus = GRPC.unavailable;
-    this.failureMessage = '';
-    this.failureBlock = null;
     this.upstream = null;
-    if (this.tried.length > 0) this.tried.length = 0;
+    this.failures = null;
     this.buffer.clear();
+    this.#marks = 0;
+  }
+
+  #mark(bit: number, value: boolean): void {
+    this.#marks = value ? this.#marks | bit : this.#marks & ~bit;
   }
 }

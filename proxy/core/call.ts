@@ -8,27 +8,23 @@ import type { Attempt } from './attempt.ts';
 import { CallRecord } from './call-record.ts';
 import type { Context } from './context.ts';
 import type { DownstreamSession } from './downstream-session.ts';
+import { Failures } from './failures.ts';
 import { LINGERING } from './lingering.ts';
 import type { AttemptEnd } from './observer.ts';
 import { retryWaitNs } from './retry-wait.ts';
 import { forwardable } from './hop-by-hop.ts';
 import { GRPC, H2, statusOfHttp, statusOfReset } from './statuses.ts';
 import { withStatus } from './answers.ts';
-import { Timer } from './timers.ts';
-import type { TimerOwner } from './timers.ts';
+import type { Timer } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 
-export class Call extends CallRecord implements TimerOwner {
+export class Call extends CallRecord {
   readonly #context: Context;
-  readonly deadlineTimer: Timer;
-  /** Made with the first wait: most calls have none. */
-  backoffTimer: Timer | null = null;
 
   constructor(context: Context) {
     super();
     this.#context = context;
-    this.deadlineTimer = new Timer(this);
   }
 
   /** The request's headers are here. */
@@ -46,10 +42,7 @@ export class Call extends CallRecord implements TimerOwner {
     if (timeoutNs === -1) timeoutNs = context.callNs === 0 ? -1 : context.callNs;
     else if (timeoutNs === -2) return this.answer(GRPC.internal, 'malformed grpc-timeout in the request');
     else if (timeoutNs === 0) return this.answer(GRPC.deadlineExceeded, 'the deadline had passed on arrival');
-    if (timeoutNs > 0) {
-      this.deadlineNs = context.nowNs + timeoutNs;
-      context.timers.arm(this.deadlineTimer, context.nowNs, timeoutNs);
-    }
+    if (timeoutNs > 0) context.timers.arm(this, context.nowNs, timeoutNs);
     const upstream = context.pickFirst();
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
@@ -120,10 +113,10 @@ export class Call extends CallRecord implements TimerOwner {
     const context = this.#context;
     this.committed = true;
     this.buffer.drop();
-    context.timers.cancel(attempt.timer);
+    context.timers.cancel(attempt);
     if (context.config.tag !== null) this.tagger = context.taggerFor(this.isGrpc, block);
     link?.sendHeaders(stream, out, false);
-    if (this.number >= 0) context.observer?.responseStarted(context.nowNs, this.number, attempt.number);
+    if (this.number >= 0) context.observer?.responseStarted(context.nowNs, this.number, this.attemptsSent);
   }
 
   handleResponseData(attempt: Attempt, bytes: Uint8Array, endStream: boolean): void {
@@ -178,17 +171,19 @@ export class Call extends CallRecord implements TimerOwner {
   }
 
   handleTimer(timer: Timer): void {
-    if (timer === this.backoffTimer) return this.#retryNow();
+    const { failures } = this;
+    if (failures !== null && timer !== this) return this.#retryNow(failures);
     const where =
       this.attempt === null ? 'before it could be sent' : `waiting for ${this.attempt.session?.name}`;
-    const last = this.failureMessage === '' ? '' : `; before that ${this.failureMessage}`;
+    const last = failures === null ? '' : `; before that ${failures.message}`;
     this.endHere('deadline', GRPC.deadlineExceeded, `the deadline passed ${where}${last}`);
   }
 
   /** The endpoint it waited for cannot take it, or one became pickable. */
   pickAgain(): void {
     const context = this.#context;
-    const upstream = this.attemptsSent === 0 ? context.pickFirst() : context.pickRetry(this.tried);
+    const { failures } = this;
+    const upstream = failures === null ? context.pickFirst() : context.pickRetry(failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
@@ -199,19 +194,19 @@ export class Call extends CallRecord implements TimerOwner {
     const { nowNs } = context;
     const attempt = context.takeAttempt();
     attempt.call = this;
-    attempt.number = ++this.attemptsSent;
+    this.attemptsSent++;
     this.attempt = attempt;
     this.upstream = session.upstream;
     let timeoutNs = this.deadlineNs === Infinity ? -1 : this.deadlineNs - nowNs;
     if (context.perTryNs > 0) {
       if (timeoutNs < 0 || timeoutNs > context.perTryNs) timeoutNs = context.perTryNs;
-      context.timers.arm(attempt.timer, nowNs, context.perTryNs);
+      context.timers.arm(attempt, nowNs, context.perTryNs);
     }
     const buffered = this.buffer.length;
     const endStream = this.requestEnded && buffered === 0 && this.requestTrailers === null;
-    session.open(attempt, this.request as HeaderBlock, timeoutNs, attempt.number - 1, endStream);
+    session.open(attempt, this.request as HeaderBlock, timeoutNs, this.attemptsSent - 1, endStream);
     if (this.number >= 0) {
-      context.observer?.attemptSent(nowNs, this.number, attempt.number, session.upstream.id);
+      context.observer?.attemptSent(nowNs, this.number, this.attemptsSent, session.upstream.id);
     }
     if (buffered > 0 || this.requestTrailers !== null) this.#replay(attempt, session);
   }
@@ -263,7 +258,7 @@ export class Call extends CallRecord implements TimerOwner {
       context.waiting.push(this);
       return;
     }
-    if (this.attemptsSent > 0) return this.#giveUp();
+    if (this.failures !== null) return this.#giveUp(this.failures);
     this.answer(GRPC.unavailable, context.trouble());
   }
 
@@ -292,43 +287,44 @@ export class Call extends CallRecord implements TimerOwner {
     end: AttemptEnd,
     neverProcessed: boolean,
   ): void {
-    this.failureStatus = status;
-    this.failureMessage = message;
-    this.failureBlock = block;
-    if (this.committed || !this.buffer.kept) return this.#giveUp();
-    this.tried.push(this.upstream as Upstream);
-    const { counters } = this.#context;
-    if (neverProcessed && !this.transparentUsed) {
-      this.transparentUsed = true;
+    const failures = (this.failures ??= new Failures(this));
+    failures.status = status;
+    failures.message = message;
+    failures.block = block;
+    if (this.committed || !this.buffer.kept) return this.#giveUp(failures);
+    failures.tried.push(this.upstream as Upstream);
+    const { counters, timers, nowNs } = this.#context;
+    if (neverProcessed && !failures.transparentUsed) {
+      failures.transparentUsed = true;
       counters.retriesTransparent++;
-      return this.#retryNow();
+      return this.#retryNow(failures);
     }
-    const waitNs = retryWaitNs(this.#context, this, status, end === 'connection_lost' && this.retries === 0);
-    if (waitNs < 0) return this.#giveUp();
-    this.retries++;
-    this.retryAlive = true;
+    const atOnce = end === 'connection_lost' && failures.retries === 0;
+    const waitNs = retryWaitNs(this.#context, this, failures, atOnce);
+    if (waitNs < 0) return this.#giveUp(failures);
+    failures.retries++;
+    failures.retryAlive = true;
     counters.retries++;
     counters.retriesAlive++;
-    if (waitNs === 0) this.#retryNow();
-    else this.#context.timers.arm((this.backoffTimer ??= new Timer(this)), this.#context.nowNs, waitNs);
+    if (waitNs === 0) this.#retryNow(failures);
+    else timers.arm(failures.backoffTimer, nowNs, waitNs);
   }
 
-  #retryNow(): void {
-    const upstream = this.#context.pickRetry(this.tried);
+  #retryNow(failures: Failures): void {
+    const upstream = this.#context.pickRetry(failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
 
   /** Tells the caller of the last failure. */
-  #giveUp(): void {
-    if (this.failureBlock !== null && !this.committed) {
-      const out = forwardable(this.failureBlock);
-      this.session?.link?.sendHeaders(this.stream as LinkStream, out, true);
-      this.#end(this.failureStatus, false);
+  #giveUp({ status, message, block }: Failures): void {
+    if (block !== null && !this.committed) {
+      this.session?.link?.sendHeaders(this.stream as LinkStream, forwardable(block), true);
+      this.#end(status, false);
       return;
     }
     const tries = this.attemptsSent > 1 ? ` (attempt ${this.attemptsSent})` : '';
-    this.answer(this.failureStatus, this.failureMessage + tries);
+    this.answer(status, message + tries);
   }
 
   /** The endpoint ended its response properly and all of it was passed on. */
@@ -346,15 +342,15 @@ export class Call extends CallRecord implements TimerOwner {
     this.attempt = null;
     if (this.number >= 0) {
       const { id } = (attempt.session as UpstreamSession).upstream;
-      context.observer?.attemptEnded(context.nowNs, this.number, attempt.number, id, end, grpcStatus);
+      context.observer?.attemptEnded(context.nowNs, this.number, this.attemptsSent, id, end, grpcStatus);
     }
-    context.timers.cancel(attempt.timer);
+    context.timers.cancel(attempt);
     attempt.session?.release(attempt, resetCode);
   }
 
   #endRetry(): void {
-    if (!this.retryAlive) return;
-    this.retryAlive = false;
+    if (this.failures === null || !this.failures.retryAlive) return;
+    this.failures.retryAlive = false;
     this.#context.counters.retriesAlive--;
   }
 
@@ -374,10 +370,10 @@ export class Call extends CallRecord implements TimerOwner {
     if (this.number >= 0) context.observer?.callEnded(context.nowNs, this.number, grpcStatus, madeHere);
     context.counters.callEnded(grpcStatus, this.isGrpc);
     if (madeHere) context.counters.callsAnsweredHere++;
-    this.waitList?.remove(this);
+    this.waiting?.list.remove(this.waiting);
     this.#endRetry();
-    context.timers.cancel(this.deadlineTimer);
-    if (this.backoffTimer !== null) context.timers.cancel(this.backoffTimer);
+    context.timers.cancel(this);
+    if (this.failures !== null) context.timers.cancel(this.failures.backoffTimer);
     this.#creditHeld();
     this.#stopUpload();
     this.clear();

@@ -6,8 +6,8 @@ import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
 import type { Context } from './context.ts';
 import { GRPC, H2, statusOfHttp } from './statuses.ts';
-import { Timer } from './timers.ts';
-import type { TimerOwner } from './timers.ts';
+import { OwnedTimer } from './timers.ts';
+import type { Timer, TimerOwner } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A `HealthCheckResponse` is a few octets; more is no such thing. */
@@ -33,7 +33,7 @@ export class Prober implements TimerOwner {
     this.#config = config;
     this.#request = checkRequest(upstream.endpoint.address);
     this.#body = encodeCheck(config.service);
-    this.#timer = new Timer(this);
+    this.#timer = new OwnedTimer(this);
   }
 
   /** The endpoint is connected: checks at once if it has never been checked, else when it is due. */
@@ -67,7 +67,7 @@ export class Prober implements TimerOwner {
     attempt.probe = this;
     this.#attempt = attempt;
     const timeoutNs = this.#config.timeoutMs * 1e6;
-    context.timers.arm(attempt.timer, context.nowNs, timeoutNs);
+    context.timers.arm(attempt, context.nowNs, timeoutNs);
     session.open(attempt, this.#request, timeoutNs, 0, false);
     session.link?.sendData(attempt.stream as LinkStream, this.#body, true);
   }
@@ -119,7 +119,7 @@ export class Prober implements TimerOwner {
     const attempt = this.#attempt;
     if (attempt === null) return;
     this.#attempt = null;
-    this.#context.timers.cancel(attempt.timer);
+    this.#context.timers.cancel(attempt);
     attempt.session?.release(attempt, resetCode);
   }
 

@@ -1,89 +1,122 @@
 /**
- * Request octets kept for a replay. A few lie in a slot of a slab that all calls share, for an array of its own costs a call
+ * Request octets kept for a replay. A few lie in a slot of slabs that all calls share, for an array of its own costs a call
  * more than what is in it; more lie in an array that grows by doubling.
  */
 
-const SLOT_BYTES = 128;
-const SLAB_SLOTS = 512;
 /** Below this a loop is cheaper than `set`. */
 const LOOP_BYTES_MAX = 48;
+const SLAB_BYTES = 16_384;
 const NOTHING = new Uint8Array(0);
 
-const slabs: Uint8Array[] = [];
-const freeSlots: number[] = [];
-
 export class RequestBuffer {
-  length = 0;
-  /** False once octets were let go: a replay is no longer possible. */
-  kept = true;
+  /** -1: they were let go. */
+  #length = 0;
   /** The slab, or an array of its own. */
   #octets: Uint8Array = NOTHING;
-  #start = 0;
-  /** -1: none. */
+  /** Its slot, doubled, one more for a large one; -1: none. */
   #slot = -1;
 
+  get length(): number {
+    return this.#length < 0 ? 0 : this.#length;
+  }
+
+  /** False once octets were let go: a replay is no longer possible. */
+  get kept(): boolean {
+    return this.#length >= 0;
+  }
+
+  /** Keeps a copy. Never called after `drop`. */
   append(bytes: Uint8Array): void {
-    const from = this.length;
+    const from = this.#length;
     const count = bytes.length;
     if (from + count > this.#room()) this.#grow(from + count);
     const octets = this.#octets;
-    const at = this.#start + from;
+    const at = this.#start() + from;
     if (count <= LOOP_BYTES_MAX) {
       for (let index = 0; index < count; index++) octets[at + index] = bytes[index] as number;
     } else octets.set(bytes, at);
-    this.length = from + count;
+    this.#length = from + count;
   }
 
   /** What is kept; valid until the next change. */
   bytes(): Uint8Array {
-    return this.#octets.subarray(this.#start, this.#start + this.length);
+    const start = this.#start();
+    return this.#octets.subarray(start, start + this.length);
   }
 
   /** Lets go of everything: the request cannot be replayed any more. */
   drop(): void {
     this.#free();
-    this.kept = false;
+    this.#length = -1;
   }
 
   clear(): void {
     this.#free();
-    this.kept = true;
+    this.#length = 0;
   }
 
   #room(): number {
-    return this.#slot < 0 ? this.#octets.length : SLOT_BYTES;
+    return this.#slot < 0 ? this.#octets.length : slotsOf(this.#slot).bytes;
+  }
+
+  #start(): number {
+    return this.#slot < 0 ? 0 : slotsOf(this.#slot).start(this.#slot >>> 1);
   }
 
   #grow(needed: number): void {
-    if (this.#octets === NOTHING && needed <= SLOT_BYTES) return this.#takeSlot();
-    const grown = new Uint8Array(Math.max(2 * this.#room(), needed));
-    const { length } = this;
-    grown.set(this.bytes());
+    const old = this.bytes();
+    const room = this.#room();
     this.#free();
-    this.#octets = grown;
-    this.length = length;
-  }
-
-  #takeSlot(): void {
-    const slot = freeSlots.pop() ?? addSlab();
-    this.#slot = slot;
-    this.#octets = slabs[(slot / SLAB_SLOTS) | 0] as Uint8Array;
-    this.#start = (slot % SLAB_SLOTS) * SLOT_BYTES;
+    if (needed <= LARGE.bytes) {
+      const large = needed > SMALL.bytes;
+      const slots = large ? LARGE : SMALL;
+      const slot = slots.take();
+      this.#slot = slot * 2 + (large ? 1 : 0);
+      this.#octets = slots.slab(slot);
+    } else this.#octets = new Uint8Array(Math.max(2 * room, needed));
+    this.#octets.set(old, this.#start());
   }
 
   #free(): void {
-    if (this.#slot >= 0) freeSlots.push(this.#slot);
+    if (this.#slot >= 0) slotsOf(this.#slot).free.push(this.#slot >>> 1);
     this.#slot = -1;
     this.#octets = NOTHING;
-    this.#start = 0;
-    this.length = 0;
   }
 }
 
-/** One of a new slab's slots; the others wait for their turn. */
-function addSlab(): number {
-  const first = slabs.length * SLAB_SLOTS;
-  slabs.push(new Uint8Array(SLAB_SLOTS * SLOT_BYTES));
-  for (let slot = first + SLAB_SLOTS - 1; slot > first; slot--) freeSlots.push(slot);
-  return first;
+/** Slots of one size, numbered through their slabs. */
+class Slots {
+  readonly bytes: number;
+  readonly free: number[] = [];
+  readonly #slabs: Uint8Array[] = [];
+  readonly #perSlab: number;
+
+  constructor(bytes: number) {
+    this.bytes = bytes;
+    this.#perSlab = SLAB_BYTES / bytes;
+  }
+
+  take(): number {
+    const slot = this.free.pop();
+    if (slot !== undefined) return slot;
+    const first = this.#slabs.length * this.#perSlab;
+    this.#slabs.push(new Uint8Array(SLAB_BYTES));
+    for (let other = first + this.#perSlab - 1; other > first; other--) this.free.push(other);
+    return first;
+  }
+
+  slab(slot: number): Uint8Array {
+    return this.#slabs[(slot / this.#perSlab) | 0] as Uint8Array;
+  }
+
+  start(slot: number): number {
+    return (slot % this.#perSlab) * this.bytes;
+  }
+}
+
+const SMALL = new Slots(32);
+const LARGE = new Slots(128);
+
+function slotsOf(slot: number): Slots {
+  return (slot & 1) === 0 ? SMALL : LARGE;
 }

@@ -5,7 +5,7 @@ import { DownstreamSession } from './downstream-session.ts';
 import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
 import type { Observer } from './observer.ts';
 import { GRPC, H2 } from './statuses.ts';
-import { Timer } from './timers.ts';
+import { OwnedTimer } from './timers.ts';
 import { Upstream } from './upstream.ts';
 
 /** Between the two steps of GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
@@ -16,7 +16,7 @@ export class Sidecar implements SidecarMachine {
   readonly #context: Context;
   readonly #sessions = new Set<DownstreamSession>();
   readonly #byAddress = new Map<string, Upstream>();
-  readonly #drainTimer: Timer;
+  readonly #drainTimer: OwnedTimer;
   #goneAway = false;
 
   /** `random`: uniform in [0, 1). `observer`: null in production. */
@@ -27,7 +27,7 @@ export class Sidecar implements SidecarMachine {
     random: () => number,
   ) {
     this.#context = new Context(config, environment, observer, random);
-    this.#drainTimer = new Timer({ handleTimer: () => this.#goAwayFinally() });
+    this.#drainTimer = new OwnedTimer({ handleTimer: () => this.#goAwayFinally() });
   }
 
   advance(nowNs: number): void {

@@ -3,38 +3,53 @@
  * there, since time never goes back), and a binary heap for the durations beyond a bounded number of lists.
  */
 
+const IDLE = -1;
+const HEAP_FIRST = -2;
+
 /** Whoever owns a timer hears of its end here. */
 export interface TimerOwner {
   handleTimer(timer: Timer): void;
 }
 
-/** A timer belongs to its owner for life and is armed again and again. */
-export class Timer {
+/** What can be armed, again and again. Records of which there is one for each call are timers themselves: an object less. */
+export abstract class Timer {
+  deadlineNs = Infinity;
+  /** At least 0: the number of the list it waits in; -1: idle; below: -2 less its place in the heap. */
+  place = IDLE;
+  /** Neighbours in its list. */
+  earlier: Timer | null = null;
+  later: Timer | null = null;
+
+  get armed(): boolean {
+    return this.place !== IDLE;
+  }
+
+  abstract handleTimer(timer: Timer): void;
+}
+
+/** A timer of somebody who has several, or is no timer. */
+export class OwnedTimer extends Timer {
   readonly owner: TimerOwner;
-  deadlineNs = 0;
-  /** The list it waits in; null when idle or in the heap. */
-  lane: Lane | null = null;
-  previous: Timer | null = null;
-  next: Timer | null = null;
-  /** Place in the heap; -1 when not there. */
-  heapIndex = -1;
 
   constructor(owner: TimerOwner) {
+    super();
     this.owner = owner;
   }
 
-  get armed(): boolean {
-    return this.lane !== null || this.heapIndex >= 0;
+  handleTimer(): void {
+    this.owner.handleTimer(this);
   }
 }
 
 /** Timers of one duration, the earliest first. */
 class Lane {
+  readonly index: number;
   durationNs: number;
   head: Timer | null = null;
   tail: Timer | null = null;
 
-  constructor(durationNs: number) {
+  constructor(index: number, durationNs: number) {
+    this.index = index;
     this.durationNs = durationNs;
   }
 }
@@ -61,33 +76,34 @@ export class TimerTable {
     const recent = this.#recent;
     const lane = recent !== null && recent.durationNs === durationNs ? recent : this.#findLane(durationNs);
     if (lane === null) {
-      timer.heapIndex = this.#heap.length;
       this.#heap.push(timer);
-      this.#siftUp(timer.heapIndex);
+      this.#siftUp(this.#heap.length - 1);
       return;
     }
     this.#recent = lane;
-    timer.lane = lane;
-    timer.previous = lane.tail;
+    timer.place = lane.index;
+    timer.earlier = lane.tail;
     if (lane.tail === null) lane.head = timer;
-    else lane.tail.next = timer;
+    else lane.tail.later = timer;
     lane.tail = timer;
   }
 
   /** Puts a timer to rest; an idle one stays so. */
   cancel(timer: Timer): void {
-    const lane = timer.lane;
-    if (lane === null) {
-      if (timer.heapIndex >= 0) this.#removeFromHeap(timer.heapIndex);
+    const { place } = timer;
+    if (place < 0) {
+      if (place !== IDLE) this.#removeFromHeap(HEAP_FIRST - place);
       return;
     }
-    if (timer.previous === null) lane.head = timer.next;
-    else timer.previous.next = timer.next;
-    if (timer.next === null) lane.tail = timer.previous;
-    else timer.next.previous = timer.previous;
-    timer.lane = null;
-    timer.previous = null;
-    timer.next = null;
+    const lane = this.#lanes[place] as Lane;
+    const { earlier, later } = timer;
+    if (earlier === null) lane.head = later;
+    else earlier.later = later;
+    if (later === null) lane.tail = earlier;
+    else later.earlier = earlier;
+    timer.place = IDLE;
+    timer.earlier = null;
+    timer.later = null;
   }
 
   /** Ends every timer that is due at `nowNs`, each once; those armed meanwhile with no time to go wait for the next call. */
@@ -97,7 +113,7 @@ export class TimerTable {
       while (lane.head !== null && lane.head.deadlineNs <= nowNs) {
         const timer = lane.head;
         this.cancel(timer);
-        timer.owner.handleTimer(timer);
+        timer.handleTimer(timer);
         if (timer === last) break;
       }
     }
@@ -105,7 +121,7 @@ export class TimerTable {
       const timer = this.#heap[0];
       if (timer === undefined || timer.deadlineNs > nowNs) break;
       this.#removeFromHeap(0);
-      timer.owner.handleTimer(timer);
+      timer.handleTimer(timer);
     }
     let nextNs = this.#heap[0]?.deadlineNs ?? Infinity;
     for (const lane of this.#lanes) {
@@ -119,7 +135,7 @@ export class TimerTable {
     const known = this.#laneOf.get(durationNs);
     if (known !== undefined) return known;
     if (this.#lanes.length < this.#lanesMax) {
-      const lane = new Lane(durationNs);
+      const lane = new Lane(this.#lanes.length, durationNs);
       this.#lanes.push(lane);
       this.#laneOf.set(durationNs, lane);
       return lane;
@@ -135,13 +151,12 @@ export class TimerTable {
 
   #removeFromHeap(index: number): void {
     const heap = this.#heap;
-    (heap[index] as Timer).heapIndex = -1;
+    (heap[index] as Timer).place = IDLE;
     const last = heap.pop() as Timer;
     if (index === heap.length) return;
     heap[index] = last;
-    last.heapIndex = index;
     this.#siftUp(index);
-    this.#siftDown(last.heapIndex);
+    this.#siftDown(HEAP_FIRST - last.place);
   }
 
   #siftUp(start: number): void {
@@ -153,11 +168,11 @@ export class TimerTable {
       const parent = heap[above] as Timer;
       if (parent.deadlineNs <= timer.deadlineNs) break;
       heap[index] = parent;
-      parent.heapIndex = index;
+      parent.place = HEAP_FIRST - index;
       index = above;
     }
     heap[index] = timer;
-    timer.heapIndex = index;
+    timer.place = HEAP_FIRST - index;
   }
 
   #siftDown(start: number): void {
@@ -172,10 +187,10 @@ export class TimerTable {
       const child = heap[below] as Timer;
       if (child.deadlineNs >= timer.deadlineNs) break;
       heap[index] = child;
-      child.heapIndex = index;
+      child.place = HEAP_FIRST - index;
       index = below;
     }
     heap[index] = timer;
-    timer.heapIndex = index;
+    timer.place = HEAP_FIRST - index;
   }
 }

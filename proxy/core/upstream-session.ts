@@ -111,7 +111,6 @@ export class UpstreamSession implements UpstreamPort {
     attempt.probe = null;
     attempt.session = null;
     attempt.stream = null;
-    attempt.number = 0;
     attempt.heldBytes = 0;
     attempt.httpStatus = 0;
     attempt.previous = null;

@@ -6,8 +6,8 @@ import type { Call } from './call.ts';
 import type { Context } from './context.ts';
 import type { EndpointChange } from './observer.ts';
 import { Prober } from './prober.ts';
-import { Timer } from './timers.ts';
-import type { TimerOwner } from './timers.ts';
+import { OwnedTimer } from './timers.ts';
+import type { Timer, TimerOwner } from './timers.ts';
 import { UpstreamSession } from './upstream-session.ts';
 import { WaitList } from './wait-list.ts';
 
@@ -45,8 +45,8 @@ export class Upstream implements TimerOwner {
     this.#context = context;
     this.endpoint = endpoint;
     this.#waiting = new WaitList(context.counters);
-    this.#dialTimer = new Timer(this);
-    this.#reconnectTimer = new Timer(this);
+    this.#dialTimer = new OwnedTimer(this);
+    this.#reconnectTimer = new OwnedTimer(this);
     this.#prober = context.config.health === null ? null : new Prober(context, this, context.config.health);
     context.warming++;
   }
@@ -122,9 +122,7 @@ export class Upstream implements TimerOwner {
     while (this.#waiting.head !== null) {
       const session = this.sessionWithRoom();
       if (session === null) return;
-      const call = this.#waiting.head;
-      this.#waiting.remove(call);
-      call.sendOn(session);
+      this.#waiting.shift()?.sendOn(session);
     }
   }
 

@@ -1,44 +1,66 @@
-/** Calls that wait, first come first served: a doubly linked list through the calls themselves. */
+/** Calls that wait, first come first served: a doubly linked list, whose places are made when a call has to wait. */
 import type { Call } from './call.ts';
 import type { Counters } from './counters.ts';
 
+export class WaitPlace {
+  readonly list: WaitList;
+  readonly call: Call;
+  previous: WaitPlace | null;
+  next: WaitPlace | null = null;
+
+  constructor(list: WaitList, call: Call, previous: WaitPlace | null) {
+    this.list = list;
+    this.call = call;
+    this.previous = previous;
+  }
+}
+
 export class WaitList {
-  head: Call | null = null;
   readonly #counters: Counters;
-  #tail: Call | null = null;
+  #first: WaitPlace | null = null;
+  #last: WaitPlace | null = null;
 
   constructor(counters: Counters) {
     this.#counters = counters;
   }
 
-  push(call: Call): void {
-    this.#counters.callsWaiting++;
-    call.waitList = this;
-    call.waitPrevious = this.#tail;
-    if (this.#tail === null) this.head = call;
-    else this.#tail.waitNext = call;
-    this.#tail = call;
+  /** The call whose turn it is. */
+  get head(): Call | null {
+    return this.#first === null ? null : this.#first.call;
   }
 
-  /** Takes a call out, wherever it stands. */
-  remove(call: Call): void {
+  push(call: Call): void {
+    this.#counters.callsWaiting++;
+    const place = new WaitPlace(this, call, this.#last);
+    call.waiting = place;
+    if (this.#last === null) this.#first = place;
+    else this.#last.next = place;
+    this.#last = place;
+  }
+
+  /** Takes a place out, wherever it stands. */
+  remove(place: WaitPlace): void {
     this.#counters.callsWaiting--;
-    if (call.waitPrevious === null) this.head = call.waitNext;
-    else call.waitPrevious.waitNext = call.waitNext;
-    if (call.waitNext === null) this.#tail = call.waitPrevious;
-    else call.waitNext.waitPrevious = call.waitPrevious;
-    call.waitList = null;
-    call.waitPrevious = null;
-    call.waitNext = null;
+    const { previous, next } = place;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    place.call.waiting = null;
+  }
+
+  /** Takes out the call whose turn it is. */
+  shift(): Call | null {
+    const first = this.#first;
+    if (first === null) return null;
+    this.remove(first);
+    return first.call;
   }
 
   /** Takes all calls out, in order. */
   takeAll(): Call[] {
     const calls: Call[] = [];
-    while (this.head !== null) {
-      calls.push(this.head);
-      this.remove(this.head);
-    }
+    for (let call = this.shift(); call !== null; call = this.shift()) calls.push(call);
     return calls;
   }
 }

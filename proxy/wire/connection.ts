@@ -25,7 +25,7 @@ import type { Link, LinkEvents, LinkStream } from './link.ts';
 import { recycleOutput } from './output.ts';
 import { CLIENT_PREFACE, ErrorCode, FRAME_HEADER_BYTES, FrameType, MAX_31_BIT } from './protocol.ts';
 import { pumpLine, sendBlock, sendBody, sendEnd } from './send.ts';
-import { Stream, StreamState } from './stream.ts';
+import { MOVED, Stream, StreamState } from './stream.ts';
 import { handleTimeouts, nextTimeout } from './timeouts.ts';
 
 export type { ConnectionRole } from './core.ts';
@@ -253,7 +253,7 @@ export class Connection implements Link {
     const own = stream as Stream;
     if (!own.localOpen || own.headSent) return;
     own.headSent = block.status >= 200;
-    own.moves += 1;
+    own.idleTicks = MOVED;
     sendBlock(this.#core, own, block, endStream, null, 0);
   }
 

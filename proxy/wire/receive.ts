@@ -25,7 +25,7 @@ import { HeaderBlock } from './headers.ts';
 import { DecodeEnd } from './hpack-decoder.ts';
 import { ErrorCode, Flag, FrameType, MAX_31_BIT } from './protocol.ts';
 import { offer } from './loan.ts';
-import { Expect, Stream, StreamEvent } from './stream.ts';
+import { Expect, MOVED, Stream, StreamEvent } from './stream.ts';
 import { contentLengthOf, requestFlaw, responseFlaw, trailersFlaw } from './validate.ts';
 
 /** One frame; its payload is `source[start, end)`. */
@@ -103,7 +103,7 @@ function handleData(
     creditConnection(core, padding);
     creditStream(core, stream, padding);
   }
-  stream.moves += 1;
+  stream.idleTicks = MOVED;
   stream.unconsumed += end - start;
   if (endStream) advanceStream(core, stream, StreamEvent.REMOTE_END);
   if (end === start && !endStream) return;

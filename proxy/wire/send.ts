@@ -3,7 +3,7 @@ import type { HeaderBlock } from './headers.ts';
 import { type Core, advanceStream } from './core.ts';
 import { LOAN_BYTES_MIN, offer } from './loan.ts';
 import { DEFAULT_FRAME_BYTES, FRAME_HEADER_BYTES, Flag, FrameType } from './protocol.ts';
-import { type Stream, StreamEvent } from './stream.ts';
+import { MOVED, type Stream, StreamEvent } from './stream.ts';
 
 /** HEADERS (and CONTINUATION above the peer's frame size). `appendCallFields` was null: the block as it is. */
 export function sendBlock(
@@ -114,7 +114,7 @@ function charge(core: Core, stream: Stream, length: number): void {
   core.urgent = true;
   core.sendWindow -= length;
   stream.sendDelta -= length;
-  stream.moves += 1;
+  stream.idleTicks = MOVED;
 }
 
 /** Frames stay at 16 KiB, the least that a peer may allow, also for one that takes more: so streams take turns. */
@@ -243,7 +243,7 @@ function writeQueued(core: Core, stream: Stream, size: number): void {
   core.sendWindow -= size;
   core.dataFramesSent += 1;
   core.urgent = true;
-  stream.moves += 1;
+  stream.idleTicks = MOVED;
   stream.progressNs = core.nowNs;
 }
 

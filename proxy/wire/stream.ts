@@ -19,12 +19,35 @@ export const STREAM_TRANSITIONS: readonly (readonly number[])[] = [
 /** What the peer may still send. */
 export const Expect = { HEAD: 0, BODY: 1, NOTHING: 2 } as const;
 
+/** `Stream.idleTicks` when something has moved since the last look. */
+export const MOVED = -1;
+
+const STATE_BITS = 3;
+const EXPECT_SHIFT = 2;
+const HEAD = 1 << 4;
+const HEAD_SENT = 1 << 5;
+const END_QUEUED = 1 << 6;
+const IN_LINE = 1 << 7;
+
+/** What only some streams need: octets that wait, and what is held against a peer that sends odd frames. */
+class Extras {
+  queue: Uint8Array[] | null = null;
+  queueOffset = 0;
+  trailersQueued: HeaderBlock | null = null;
+  progressNs = 0;
+  tinySpent = 0;
+  emptyInRow = 0;
+  informationalBytes = 0;
+}
+
+/** Only read: what a stream has before it needs its own. */
+const NO_EXTRAS = new Extras();
+
+/** There is one of it on each side of a call, for as long as the call: hence marks instead of fields, and extras apart. */
 export class Stream implements LinkStream {
   readonly id: number;
   user: unknown;
   queuedBytes = 0;
-  state: number = StreamState.OPEN;
-  expect: number = Expect.HEAD;
   /** Send window less the peer's initial window (which may change under open streams, RFC 9113 §6.9.2). */
   sendDelta = 0;
   /** What the peer may still send us. */
@@ -35,28 +58,13 @@ export class Stream implements LinkStream {
   credit = 0;
   /** Octets owed by content-length, -1: not declared. */
   contentLeft = -1;
-  /** Budget that unconsumed tiny DATA frames took. */
-  tinySpent = 0;
-  emptyInRow = 0;
-  informationalBytes = 0;
-  /** The request's method was HEAD: content-length says nothing about the body. */
-  head = false;
-  headSent = false;
-  endQueued = false;
-  /** In the line for connection window or output room. */
-  inLine = false;
-  queue: Uint8Array[] | null = null;
-  /** Octets of `queue[0]` that left already. */
-  queueOffset = 0;
-  trailersQueued: HeaderBlock | null = null;
-  /** When octets last left the queue, or when it began to fill. */
-  progressNs = 0;
-  /** DATA and response heads in either direction; by it idleness is told. */
-  moves = 0;
-  movesSeen = -1;
-  idleTicks = 0;
+  /** Looks in a row that found that nothing had moved: no DATA and no response head in either direction. */
+  idleTicks = MOVED;
   /** `Core.takes` when the stream was opened: equal means that no octet of it left. */
   openedAtTake = 0;
+  /** State, expectation and the marks below, in the bits of one number. */
+  #bits = 0;
+  #extras = NO_EXTRAS;
 
   constructor(id: number, user: unknown, recvWindow: number) {
     this.id = id;
@@ -64,12 +72,119 @@ export class Stream implements LinkStream {
     this.recvWindow = recvWindow;
   }
 
+  /** One of `StreamState`. */
+  get state(): number {
+    return this.#bits & STATE_BITS;
+  }
+  set state(value: number) {
+    this.#bits = (this.#bits & ~STATE_BITS) | value;
+  }
+
+  /** One of `Expect`. */
+  get expect(): number {
+    return (this.#bits >>> EXPECT_SHIFT) & STATE_BITS;
+  }
+  set expect(value: number) {
+    this.#bits = (this.#bits & ~(STATE_BITS << EXPECT_SHIFT)) | (value << EXPECT_SHIFT);
+  }
+
   get localOpen(): boolean {
-    return this.state === StreamState.OPEN || this.state === StreamState.HALF_CLOSED_REMOTE;
+    return (this.#bits & 1) === 0; // OPEN or HALF_CLOSED_REMOTE
   }
 
   get remoteOpen(): boolean {
-    return this.state === StreamState.OPEN || this.state === StreamState.HALF_CLOSED_LOCAL;
+    return (this.#bits & STATE_BITS) <= StreamState.HALF_CLOSED_LOCAL;
+  }
+
+  /** The request's method was HEAD: content-length says nothing about the body. */
+  get head(): boolean {
+    return (this.#bits & HEAD) !== 0;
+  }
+  set head(value: boolean) {
+    this.#mark(HEAD, value);
+  }
+
+  get headSent(): boolean {
+    return (this.#bits & HEAD_SENT) !== 0;
+  }
+  set headSent(value: boolean) {
+    this.#mark(HEAD_SENT, value);
+  }
+
+  get endQueued(): boolean {
+    return (this.#bits & END_QUEUED) !== 0;
+  }
+  set endQueued(value: boolean) {
+    this.#mark(END_QUEUED, value);
+  }
+
+  /** In the line for connection window or output room. */
+  get inLine(): boolean {
+    return (this.#bits & IN_LINE) !== 0;
+  }
+  set inLine(value: boolean) {
+    this.#mark(IN_LINE, value);
+  }
+
+  get queue(): Uint8Array[] | null {
+    return this.#extras.queue;
+  }
+  set queue(value: Uint8Array[] | null) {
+    if (value !== this.queue) this.#more().queue = value;
+  }
+
+  /** Octets of `queue[0]` that left already. */
+  get queueOffset(): number {
+    return this.#extras.queueOffset;
+  }
+  set queueOffset(value: number) {
+    this.#more().queueOffset = value;
+  }
+
+  get trailersQueued(): HeaderBlock | null {
+    return this.#extras.trailersQueued;
+  }
+  set trailersQueued(value: HeaderBlock | null) {
+    if (value !== this.trailersQueued) this.#more().trailersQueued = value;
+  }
+
+  /** When octets last left the queue, or when it began to fill. */
+  get progressNs(): number {
+    return this.#extras.progressNs;
+  }
+  set progressNs(value: number) {
+    this.#more().progressNs = value;
+  }
+
+  /** Budget that unconsumed tiny DATA frames took. */
+  get tinySpent(): number {
+    return this.#extras.tinySpent;
+  }
+  set tinySpent(value: number) {
+    this.#more().tinySpent = value;
+  }
+
+  get emptyInRow(): number {
+    return this.#extras.emptyInRow;
+  }
+  set emptyInRow(value: number) {
+    if (value !== this.emptyInRow) this.#more().emptyInRow = value;
+  }
+
+  get informationalBytes(): number {
+    return this.#extras.informationalBytes;
+  }
+  set informationalBytes(value: number) {
+    this.#more().informationalBytes = value;
+  }
+
+  #mark(bit: number, value: boolean): void {
+    this.#bits = value ? this.#bits | bit : this.#bits & ~bit;
+  }
+
+  #more(): Extras {
+    if (this.#extras === NO_EXTRAS) this.#extras = new Extras();
+    return this.#extras;
   }
 }
 
@@ -108,7 +223,7 @@ export class StreamTable {
 
   #grow(): void {
     const streams = this.all();
-    this.#ring = Array.from<Stream | null>({ length: this.#ring.length * 4 }).fill(null);
+    this.#ring = Array.from<Stream | null>({ length: this.#ring.length * 2 }).fill(null);
     this.#overflow = null;
     for (const stream of streams) {
       const slot = (stream.id >>> 1) & (this.#ring.length - 1);

@@ -31,7 +31,7 @@ export function handleTimeouts(core: Core, reader: FrameReader): void {
   if (now >= core.idleCheckNs) endIdle(core);
 }
 
-/** Marks are compared only this often, so that a frame costs one increment and no clock. */
+/** Streams are looked at only this often, so that a frame costs one mark and no clock. */
 function idleTickNs(core: Core): number {
   return (Math.min(core.limits.streamIdleTimeoutMs, core.limits.connectionIdleTimeoutMs) / IDLE_TICKS) * 1e6;
 }
@@ -42,14 +42,9 @@ function endIdle(core: Core): void {
   core.idleCheckNs = core.nowNs + tickNs;
   for (const stream of core.streams.all()) {
     if (core.closed) return;
-    if (stream.moves !== stream.movesSeen) {
-      stream.movesSeen = stream.moves;
-      stream.idleTicks = 0;
-    } else {
-      stream.idleTicks += 1;
-      if (stream.idleTicks * tickNs >= core.limits.streamIdleTimeoutMs * 1e6)
-        failStream(core, stream, ErrorCode.CANCEL);
-    }
+    stream.idleTicks += 1;
+    if (stream.idleTicks * tickNs >= core.limits.streamIdleTimeoutMs * 1e6)
+      failStream(core, stream, ErrorCode.CANCEL);
   }
   if (core.closed) return;
   core.idleTicks =

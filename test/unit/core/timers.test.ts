@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Timer, TimerTable } from '../../../proxy/core/timers.ts';
+import type { Timer } from '../../../proxy/core/timers.ts';
+import { OwnedTimer, TimerTable } from '../../../proxy/core/timers.ts';
 
 it('timers end exactly when they are due, in any mix of arming and cancelling (against a plain list)', () => {
   const step = fc.record({
@@ -15,7 +16,7 @@ it('timers end exactly when they are due, in any mix of arming and cancelling (a
       const fired: number[] = [];
       const timers = Array.from(
         { length: 31 },
-        (_, n) => new Timer({ handleTimer: () => void fired.push(n) }),
+        (_, n) => new OwnedTimer({ handleTimer: () => void fired.push(n) }),
       );
       const model = new Map<number, number>();
       let nowNs = 0;
@@ -45,7 +46,7 @@ it('timers end exactly when they are due, in any mix of arming and cancelling (a
 it('timers beyond the lists end in the order of their time, from a heap', () => {
   const table = new TimerTable(1);
   const fired: number[] = [];
-  const timer = (n: number): Timer => new Timer({ handleTimer: () => void fired.push(n) });
+  const timer = (n: number): Timer => new OwnedTimer({ handleTimer: () => void fired.push(n) });
   table.arm(timer(-1), 0, 1_000_000);
   const durations = Array.from({ length: 101 }, (_, n) => 1 + ((n * 37) % 101));
   for (const durationNs of durations) table.arm(timer(durationNs), 0, durationNs);
@@ -56,7 +57,7 @@ it('timers beyond the lists end in the order of their time, from a heap', () => 
 it('a timer without any time to go waits for the next look', () => {
   const table = new TimerTable();
   const fired: number[] = [];
-  table.arm(new Timer({ handleTimer: () => void fired.push(1) }), 5, 0);
+  table.arm(new OwnedTimer({ handleTimer: () => void fired.push(1) }), 5, 0);
   table.fire(5);
   expect([fired, table.nextNs]).toEqual([[], 6]);
   table.fire(6);
