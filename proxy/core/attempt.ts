@@ -16,6 +16,8 @@ export class Attempt extends Timer {
   stream: LinkStream | null = null;
   /** Response octets whose credit the endpoint has not got back yet. */
   heldBytes = 0;
+  /** When it was sent, where the balancer wants to know how long attempts take; -1: nobody waits for it any more. */
+  sentNs = -1;
   /** HTTP status of the response headers. */
   httpStatus = 0;
   /** Neighbours among the attempts of the session. */

@@ -43,7 +43,7 @@ export class Call extends CallRecord {
     else if (timeoutNs === -2) return this.answer(GRPC.internal, 'malformed grpc-timeout in the request');
     else if (timeoutNs === 0) return this.answer(GRPC.deadlineExceeded, 'the deadline had passed on arrival');
     if (timeoutNs > 0) context.timers.arm(this, context.nowNs, timeoutNs);
-    const upstream = context.pickFirst();
+    const upstream = context.pickFirst(this.request);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
@@ -98,6 +98,7 @@ export class Call extends CallRecord {
 
   handleResponseHeaders(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
     attempt.httpStatus = block.status;
+    if (this.#context.timesAttempts) this.#context.timeAnswer(attempt, block.grpcStatus);
     if (this.isGrpc && block.grpcStatus === -1 && (block.status !== 200 || !block.isGrpc || endStream)) {
       return this.#handleAlien(attempt, block, endStream);
     }
@@ -183,7 +184,9 @@ export class Call extends CallRecord {
   pickAgain(): void {
     const context = this.#context;
     const { failures } = this;
-    const upstream = failures === null ? context.pickFirst() : context.pickRetry(failures.tried);
+    const request = this.request as HeaderBlock;
+    const upstream =
+      failures === null ? context.pickFirst(request) : context.pickRetry(request, failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
@@ -204,6 +207,7 @@ export class Call extends CallRecord {
     }
     const buffered = this.buffer.length;
     const endStream = this.requestEnded && buffered === 0 && this.requestTrailers === null;
+    if (context.timesAttempts) attempt.sentNs = nowNs;
     session.open(attempt, this.request as HeaderBlock, timeoutNs, this.attemptsSent - 1, endStream);
     if (this.number >= 0) {
       context.observer?.attemptSent(nowNs, this.number, this.attemptsSent, session.upstream.id);
@@ -311,7 +315,7 @@ export class Call extends CallRecord {
   }
 
   #retryNow(failures: Failures): void {
-    const upstream = this.#context.pickRetry(failures.tried);
+    const upstream = this.#context.pickRetry(this.request as HeaderBlock, failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
@@ -344,6 +348,7 @@ export class Call extends CallRecord {
       const { id } = (attempt.session as UpstreamSession).upstream;
       context.observer?.attemptEnded(context.nowNs, this.number, this.attemptsSent, id, end, grpcStatus);
     }
+    if (context.timesAttempts) context.timeEnd(attempt, end);
     context.timers.cancel(attempt);
     attempt.session?.release(attempt, resetCode);
   }

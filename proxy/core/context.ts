@@ -1,17 +1,21 @@
 /** What all parts of one machine share: time, configuration, counters, pools, the balancer, and calls that wait for an endpoint. */
+import type { AttemptOutcome, Balancer } from '../policy/balancer.ts';
 import type { SidecarConfig } from '../policy/config.ts';
+import { hashText } from '../policy/hash.ts';
+import { makeBalancer } from '../policy/make-balancer.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
 import { ATTEMPTS_MAX } from '../policy/retry.ts';
-import { RoundRobin } from '../policy/round-robin.ts';
 import { Answers } from './answers.ts';
 import { Attempt } from './attempt.ts';
 import { Call } from './call.ts';
 import type { SidecarEnvironment } from './machine.ts';
-import type { Observer } from './observer.ts';
+import type { AttemptEnd, Observer } from './observer.ts';
 import { Counters } from './counters.ts';
+import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
 import { TimerTable } from './timers.ts';
 import type { Upstream } from './upstream.ts';
+import type { UpstreamSession } from './upstream-session.ts';
 import { WaitList } from './wait-list.ts';
 
 /** Idle records kept for reuse. */
@@ -29,7 +33,11 @@ export class Context {
   readonly timers = new TimerTable();
   readonly answers = new Answers();
   readonly counters = new Counters();
-  readonly balancer: RoundRobin<Upstream>;
+  readonly balancer: Balancer<Upstream>;
+  /** It wants to know how long attempts take. */
+  readonly timesAttempts: boolean;
+  /** The request header that the balancer hashes; '' for none. */
+  readonly #hashHeader: string;
   /** Calls for which no endpoint is pickable yet. */
   readonly waiting = new WaitList(this.counters);
   /** Members in their lasting order. */
@@ -39,7 +47,6 @@ export class Context {
   pickable = 0;
   nowNs = 0;
   draining = false;
-  #stale = false;
   readonly #tag: Uint8Array | null;
   readonly #calls: Call[] = [];
   /** Every record there is, alive or idle, each at its `slot`. */
@@ -60,22 +67,28 @@ export class Context {
     this.perTryNs = config.retry.perTryTimeoutMs * 1e6;
     this.callNs = config.timeout.callMs * 1e6;
     this.#tag = config.tag === null || config.tag === '' ? null : new TextEncoder().encode(config.tag);
-    this.balancer = new RoundRobin<Upstream>(random());
+    this.balancer = makeBalancer<Upstream>(config.balancer, random);
+    this.timesAttempts = this.balancer.timesAttempts;
+    this.#hashHeader = config.balancer.hashHeader;
   }
 
-  /** The pickable set changed: it is built anew at the next pick, once for any number of changes. */
-  membersChanged(): void {
-    this.#stale = true;
+  pickFirst(request: HeaderBlock): Upstream | null {
+    return this.balancer.pick(this.nowNs, this.#hashHeader === '' ? 0 : this.#keyOf(request));
   }
 
-  pickFirst(): Upstream | null {
-    if (this.#stale) this.#rebuild();
-    return this.balancer.pick();
+  pickRetry(request: HeaderBlock, tried: readonly Upstream[]): Upstream | null {
+    const key = this.#hashHeader === '' ? 0 : this.#keyOf(request);
+    return this.balancer.pickRetry(tried, this.nowNs, key);
   }
 
-  pickRetry(tried: readonly Upstream[]): Upstream | null {
-    if (this.#stale) this.#rebuild();
-    return this.balancer.pickRetry(tried);
+  /** The response began; a refusal at once, without headers before, is a failure. */
+  timeAnswer(attempt: Attempt, grpcStatus: number): void {
+    this.#time(attempt, grpcStatus === GRPC.unavailable ? 'failed' : 'answered');
+  }
+
+  /** It ended; of no matter when its response had begun. */
+  timeEnd(attempt: Attempt, end: AttemptEnd): void {
+    this.#time(attempt, end === 'deadline' || end === 'cancelled' ? 'cut' : 'failed');
   }
 
   /** Lets waiting calls go on: to an endpoint that became pickable, or to their end when there is none to wait for. */
@@ -133,12 +146,18 @@ export class Context {
     last.slot = call.slot;
   }
 
-  #rebuild(): void {
-    this.#stale = false;
-    this.balancer.replace(this.members, isPickable);
+  /** Tells the balancer how long the attempt took, once. */
+  #time(attempt: Attempt, outcome: AttemptOutcome): void {
+    const { sentNs } = attempt;
+    if (sentNs < 0) return;
+    attempt.sentNs = -1;
+    const { upstream } = attempt.session as UpstreamSession;
+    this.balancer.attemptTimed(upstream, this.nowNs, this.nowNs - sentNs, outcome);
   }
-}
 
-function isPickable(member: Upstream): boolean {
-  return member.pickable;
+  /** Without the header any key will do (gRFC A42). */
+  #keyOf(request: HeaderBlock): number {
+    const text = request.get(this.#hashHeader);
+    return text === undefined ? Math.floor(this.random() * 4_294_967_296) : hashText(text);
+  }
 }

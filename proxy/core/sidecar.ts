@@ -18,6 +18,8 @@ export class Sidecar implements SidecarMachine {
   readonly #byAddress = new Map<string, Upstream>();
   readonly #drainTimer: OwnedTimer;
   #goneAway = false;
+  /** Counts the sets that discovery told. */
+  #set = 0;
 
   /** `random`: uniform in [0, 1). `observer`: null in production. */
   constructor(
@@ -48,27 +50,35 @@ export class Sidecar implements SidecarMachine {
 
   handleEndpoints(endpoints: readonly Endpoint[]): void {
     const context = this.#context;
-    const wanted = new Map<string, Endpoint>();
+    const set = ++this.#set;
+    const fresh: Upstream[] = [];
+    let known = 0;
     for (const endpoint of endpoints) {
-      if (!wanted.has(endpoint.address)) wanted.set(endpoint.address, endpoint);
+      const before = this.#byAddress.get(endpoint.address);
+      if (before === undefined) {
+        const upstream = new Upstream(context, endpoint);
+        upstream.set = set;
+        this.#byAddress.set(endpoint.address, upstream);
+        fresh.push(upstream);
+      } else if (before.set !== set) {
+        // Of two with one address the first counts.
+        before.set = set;
+        before.said = endpoint;
+        known++;
+      }
     }
     const gone: Upstream[] = [];
-    const fresh: Upstream[] = [];
-    for (const [address, upstream] of this.#byAddress) if (!wanted.has(address)) gone.push(upstream);
-    for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
-    for (const endpoint of wanted.values()) {
-      if (this.#byAddress.has(endpoint.address)) continue;
-      const upstream = new Upstream(context, endpoint);
-      this.#byAddress.set(endpoint.address, upstream);
-      fresh.push(upstream);
+    if (known + fresh.length < this.#byAddress.size) {
+      for (const upstream of this.#byAddress.values()) if (upstream.set !== set) gone.push(upstream);
+      for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
     }
     if (gone.length > 0 || fresh.length > 0) {
       context.members = [...this.#byAddress.values()];
-      context.membersChanged();
+      context.balancer.membersChanged(context.members, fresh, gone);
     }
     // New ones first: a set that changes whole is never empty on the way (DC-20).
     for (const upstream of fresh) upstream.begin();
-    for (const [address, endpoint] of wanted) this.#byAddress.get(address)?.change(endpoint);
+    for (const upstream of context.members) upstream.change();
     for (const upstream of gone) upstream.remove();
     context.releaseWaiting();
   }

@@ -1,4 +1,5 @@
 /** One endpoint: its connections, its health, whether it may be picked, and the calls that wait for room on it. */
+import { type BalancerMember, Standing } from '../policy/balancer.ts';
 import type { Endpoint, HealthConfig } from '../policy/config.ts';
 import { HealthState } from '../policy/health.ts';
 import { reconnectNs } from '../policy/reconnect.ts';
@@ -17,8 +18,12 @@ import { WaitList } from './wait-list.ts';
  */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
-export class Upstream implements TimerOwner {
+export class Upstream implements TimerOwner, BalancerMember {
   endpoint: Endpoint;
+  readonly standing = new Standing();
+  /** What discovery said last, and in which of its sets: the sidecar notes it, `change` takes it over. */
+  said: Endpoint;
+  set = 0;
   readonly health = new HealthState();
   pickable = false;
   /** It has not shown yet whether it can be reached and is healthy: calls may wait for it. */
@@ -44,6 +49,7 @@ export class Upstream implements TimerOwner {
   constructor(context: Context, endpoint: Endpoint) {
     this.#context = context;
     this.endpoint = endpoint;
+    this.said = endpoint;
     this.#waiting = new WaitList(context.counters);
     this.#dialTimer = new OwnedTimer(this);
     this.#reconnectTimer = new OwnedTimer(this);
@@ -59,6 +65,10 @@ export class Upstream implements TimerOwner {
   get name(): string {
     const { id, address } = this.endpoint;
     return id === address ? address : `${id} (${address})`;
+  }
+
+  get active(): number {
+    return this.attemptsAlive + this.#waiting.length;
   }
 
   get connected(): boolean {
@@ -77,10 +87,13 @@ export class Upstream implements TimerOwner {
   }
 
   /** Discovery says something else about it than before. */
-  change(endpoint: Endpoint): void {
+  change(): void {
     const before = this.endpoint;
-    if (before.id === endpoint.id && before.draining === endpoint.draining) return;
+    const endpoint = this.said;
+    if (before === endpoint) return;
     this.endpoint = endpoint;
+    if (before.weight !== endpoint.weight) this.#context.balancer.memberChanged(this);
+    if (before.id === endpoint.id && before.draining === endpoint.draining) return;
     if (endpoint.draining && !before.draining) this.tell('draining');
     if (!endpoint.draining && this.#sessions.length === 0) this.#dial();
     this.update();
@@ -223,7 +236,7 @@ export class Upstream implements TimerOwner {
     if (pickable === this.pickable) return;
     this.pickable = pickable;
     context.pickable += pickable ? 1 : -1;
-    context.membersChanged();
+    context.balancer.memberChanged(this);
     this.tell(pickable ? 'pickable' : 'unpickable');
     if (pickable) context.releaseWaiting();
     else this.#requeue();

@@ -19,6 +19,8 @@ export class WaitList {
   readonly #counters: Counters;
   #first: WaitPlace | null = null;
   #last: WaitPlace | null = null;
+  /** How many wait. */
+  length = 0;
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -31,6 +33,7 @@ export class WaitList {
 
   push(call: Call): void {
     this.#counters.callsWaiting++;
+    this.length++;
     const place = new WaitPlace(this, call, this.#last);
     call.waiting = place;
     if (this.#last === null) this.#first = place;
@@ -41,6 +44,7 @@ export class WaitList {
   /** Takes a place out, wherever it stands. */
   remove(place: WaitPlace): void {
     this.#counters.callsWaiting--;
+    this.length--;
     const { previous, next } = place;
     if (previous === null) this.#first = next;
     else previous.next = next;

@@ -1,8 +1,8 @@
-/** What an endpoint file says: `{ endpoints: [{ address, id?, draining? }] }` as YAML or JSON. */
+/** What an endpoint file says: `{ endpoints: [{ address, id?, draining?, weight?, priority?, locality?, metadata? }] }` as YAML or JSON. */
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseAddress } from '../policy/address.ts';
-import type { Endpoint } from '../policy/config.ts';
+import { type Endpoint, WEIGHT_MAX } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 
 const ENDPOINTS_MAX = 100_000;
@@ -14,6 +14,14 @@ const fileSchema = z.strictObject({
         address: z.string().refine((text) => parseAddress(text) !== null, 'must be HOST:PORT'),
         id: z.string().min(1).optional(),
         draining: z.boolean().optional(),
+        weight: z
+          .int()
+          .min(1, 'a weight is at least 1; what shall get nothing is draining')
+          .max(WEIGHT_MAX)
+          .optional(),
+        priority: z.int().min(0).max(127).optional(),
+        locality: z.string().optional(),
+        metadata: z.record(z.string(), z.string()).optional(),
       }),
     )
     .max(ENDPOINTS_MAX),
@@ -33,10 +41,11 @@ export function parseEndpoints(text: string, file: string): Endpoint[] {
   }
   const result = fileSchema.safeParse(value);
   if (result.success) {
-    return result.data.endpoints.map(({ address, id, draining }) => ({
+    return result.data.endpoints.map(({ address, id, draining, ...facts }) => ({
       address,
       id: id ?? address,
       draining: draining ?? false,
+      ...(facts as Omit<Endpoint, 'address' | 'id' | 'draining'>),
     }));
   }
   const issue = result.error.issues[0];
@@ -44,6 +53,7 @@ export function parseEndpoints(text: string, file: string): Endpoint[] {
   const what = value === null || value === undefined ? 'it is empty' : (issue?.message ?? 'it does not fit');
   throw new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, {
     place: file,
-    remedy: 'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false }',
+    remedy:
+      'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false, weight?: number }',
   });
 }

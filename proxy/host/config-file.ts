@@ -15,7 +15,8 @@ export function readConfigFile(file: string): RawOptions {
   const value = load(place);
   const result = CONFIG_SCHEMA.safeParse(value);
   if (!result.success) throw refusal(result.error.issues[0] as z.core.$ZodIssue, place);
-  const { health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, ...rest } = result.data;
+  const { balancer, health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, ...rest } =
+    result.data;
   const beside = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(dirname(place), path);
   const upstreamPair = typeof upstreamTls === 'object' ? upstreamTls : {};
@@ -24,7 +25,7 @@ export function readConfigFile(file: string): RawOptions {
     listen: rest.listen,
     upstream: upstreamText,
     endpoints: beside(endpoints),
-    balancer: rest.balancer,
+    ...balancerTexts(balancer),
     workers: text(rest.workers),
     admin: rest.admin,
     'tls-cert': beside(tls?.cert),
@@ -95,6 +96,20 @@ function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
 function alternatives(node: z.core.$ZodType): z.core.$ZodType[] {
   if (node instanceof z.ZodOptional) return alternatives(node.unwrap());
   return node instanceof z.ZodUnion ? node.options.flatMap(alternatives) : [node];
+}
+
+function balancerTexts(given: ConfigFile['balancer']): RawOptions {
+  if (typeof given !== 'object') return { balancer: given };
+  return {
+    balancer: given.name,
+    'hash-header': given.hashHeader,
+    'balancer.choices': text(given.choices),
+    'balancer.decayMs': text(given.decayMs),
+    'balancer.failurePenaltyMs': text(given.failurePenaltyMs),
+    'balancer.pointsPerWeight': text(given.pointsPerWeight),
+    'balancer.ringSizeMax': text(given.ringSizeMax),
+    'balancer.tableSize': text(given.tableSize),
+  };
 }
 
 function text(value: number | undefined): string | undefined {

@@ -3,22 +3,39 @@
  * (`meshwright schema`). What else a value has to be is checked with the flags, whose texts say more.
  */
 import { z } from 'zod';
+import { BALANCER_NAMES } from '../policy/config.ts';
 
 const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
 const count = (what: string) => z.int().min(0).describe(what).optional();
 const text = (what: string) => z.string().describe(what).optional();
+const balancerName = z.string().describe(`one of ${BALANCER_NAMES.join(', ')}`);
 const amount = z.number({ error: 'a limit is a number' });
 
 export const CONFIG_SCHEMA = z.strictObject({
   listen: text('HOST:PORT where callers connect; port 0 lets the system choose'),
   upstream: z
     .union([z.string(), z.array(z.string())])
-    .describe('endpoints, each HOST:PORT')
+    .describe('endpoints, each HOST:PORT or HOST:PORT=WEIGHT')
     .optional(),
   endpoints: text(
     'a watched YAML or JSON file of endpoints, instead of upstream; its path counts from this file',
   ),
-  balancer: z.literal('round_robin').describe('how calls are spread').optional(),
+  balancer: z
+    .union([
+      balancerName,
+      z.strictObject({
+        name: balancerName,
+        hashHeader: text('ring_hash, maglev: the request header whose value decides'),
+        choices: count('least_request: endpoints looked at for each pick, 2 to 10'),
+        decayMs: milliseconds('p2c_ewma: after so long, 1/e of a latency is still remembered'),
+        failurePenaltyMs: milliseconds('p2c_ewma: a failed attempt counts as one that took so long'),
+        pointsPerWeight: count('ring_hash: points on the ring per unit of weight'),
+        ringSizeMax: count('ring_hash: most points on the ring'),
+        tableSize: count('maglev: slots of the table, a prime'),
+      }),
+    ])
+    .describe('how calls are spread')
+    .optional(),
   workers: count('processes that share the callers'),
   admin: text('HOST:PORT on loopback for /ready, /stats and /clusters'),
   tls: z

@@ -1,4 +1,5 @@
 /** The sidecar's flags: one table for both process entries and for the configuration file. */
+import { BALANCER_NAMES } from '../policy/config.ts';
 
 /** What `--tag` without a text puts in front of replies. */
 export const DEFAULT_TAG = 'Sidecar: ';
@@ -19,13 +20,22 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     value: '<host:port>',
     help: 'where callers connect (HTTP/2); port 0 lets the system choose',
   },
-  { name: 'upstream', value: '<list>', help: 'endpoints, HOST:PORT separated by commas' },
+  {
+    name: 'upstream',
+    value: '<list>',
+    help: 'endpoints, HOST:PORT or HOST:PORT=WEIGHT separated by commas',
+  },
   {
     name: 'endpoints',
     value: '<file>',
     help: 'endpoints from a watched YAML or JSON file, instead of --upstream',
   },
-  { name: 'balancer', value: '<name>', help: 'round_robin (the default)' },
+  { name: 'balancer', value: '<name>', help: `${BALANCER_NAMES.join(', ')} (default round_robin)` },
+  {
+    name: 'hash-header',
+    value: '<name>',
+    help: 'ring_hash, maglev: calls with the same value of this header go to the same endpoint',
+  },
   {
     name: 'admin',
     value: '<host:port>',

@@ -1,5 +1,6 @@
 /** Reads one option after the other, flags before file, with an error that names the flag. */
-import { parseAddress } from '../policy/address.ts';
+import { parseAddress, parseWeighted } from '../policy/address.ts';
+import { WEIGHT_MAX } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import { DEFAULT_TAG } from './flags.ts';
 import type { RawOptions } from './flags.ts';
@@ -41,8 +42,12 @@ export class OptionReader {
     const items = (this.text(name) ?? '').split(',').map((item) => item.trim());
     const given = items.filter((item) => item !== '');
     for (const item of given) {
-      if (parseAddress(item) === null)
-        throw this.#wrong(name, item, 'HOST:PORT, or several separated by commas');
+      if (parseWeighted(item) === null)
+        throw this.#wrong(
+          name,
+          item,
+          `HOST:PORT or HOST:PORT=WEIGHT (1 to ${WEIGHT_MAX}), or several separated by commas`,
+        );
     }
     return given;
   }

@@ -1,6 +1,7 @@
 /** The sidecar's options: flags over the configuration file over the defaults, checked. */
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
+import { readBalancer } from './balancer-options.ts';
 import type { RawOptions } from './flags.ts';
 import { type LimitOptions, resolveLimits } from './limits.ts';
 import { OptionReader, usage } from './option-reader.ts';
@@ -21,7 +22,7 @@ export interface UpstreamTlsOptions {
 export interface SidecarOptions extends SidecarConfig {
   /** HOST:PORT; port 0: the system chooses. */
   listen: string;
-  /** HOST:PORT of each endpoint, unless they come from a file. */
+  /** HOST:PORT or HOST:PORT=WEIGHT of each endpoint, unless they come from a file. */
   upstream: readonly string[];
   /** A watched file of endpoints, or null. */
   endpoints: string | null;
@@ -63,16 +64,12 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
   if (upstream.length > 0 && endpoints !== null) {
     throw usage('endpoints are given twice', '--endpoints', 'give either --upstream or --endpoints');
   }
-  const balancer = read.text('balancer') ?? 'round_robin';
-  if (balancer !== 'round_robin') {
-    throw usage(`there is no balancer ${JSON.stringify(balancer)}`, '--balancer', 'use round_robin');
-  }
   return {
     // A port that is taken over has its address already.
     listen: read.address('listen') ?? (read.text('takeover') === null ? missingListen() : ''),
     upstream,
     endpoints,
-    balancer,
+    balancer: readBalancer(read),
     workers: readWorkers(read),
     admin: read.loopback('admin'),
     tls: readTls(read),

@@ -1,4 +1,5 @@
 /** HOST:PORT, as flags and files give it. */
+import { WEIGHT_MAX } from './config.ts';
 
 export interface Address {
   host: string;
@@ -12,6 +13,14 @@ export function parseAddress(text: string, anyPort = false): Address | null {
   const port = Number(match[3]);
   if (port > 65_535 || (port === 0 && !anyPort)) return null;
   return { host: (match[1] ?? match[2]) as string, port };
+}
+
+/** HOST:PORT, or HOST:PORT=WEIGHT; null when it is neither. */
+export function parseWeighted(text: string): { address: string; weight: number } | null {
+  const [address = '', weightText = '1', ...more] = text.split('=');
+  const weight = /^\d{1,5}$/.test(weightText) ? Number(weightText) : 0;
+  if (more.length > 0 || weight < 1 || weight > WEIGHT_MAX || parseAddress(address) === null) return null;
+  return { address, weight };
 }
 
 export function formatAddress(host: string, port: number): string {

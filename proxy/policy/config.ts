@@ -1,7 +1,49 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
 /** Names of balancers. */
-export type BalancerName = 'round_robin';
+export const BALANCER_NAMES = [
+  'round_robin',
+  'weighted_round_robin',
+  'least_request',
+  'p2c_ewma',
+  'ring_hash',
+  'maglev',
+  'pick_first',
+  'random',
+] as const;
+export type BalancerName = (typeof BALANCER_NAMES)[number];
+
+/** How calls are spread; what another balancer would read means nothing to this one. */
+export interface BalancerConfig {
+  name: BalancerName;
+  /** ring_hash and maglev: the request header whose value decides, in lower case; '' with all others. */
+  hashHeader: string;
+  /** least_request: how many endpoints are looked at for each pick (gRFC A48: 2 to 10). */
+  choices: number;
+  /** p2c_ewma: after so long without a call, 1/e of a latency is still remembered. */
+  decayMs: number;
+  /** p2c_ewma: an attempt that failed counts as one that took at least so long, so that fast failure attracts nobody. */
+  failurePenaltyMs: number;
+  /** ring_hash: points on the ring for each unit of weight, and the most points of all (then each gets half, and so on). */
+  pointsPerWeight: number;
+  ringSizeMax: number;
+  /** maglev: slots of the table, a prime. */
+  tableSize: number;
+}
+
+export const DEFAULT_BALANCER: BalancerConfig = {
+  name: 'round_robin',
+  hashHeader: '',
+  choices: 2,
+  decayMs: 10_000,
+  failurePenaltyMs: 1_000,
+  pointsPerWeight: 100,
+  ringSizeMax: 262_144,
+  tableSize: 65_537,
+};
+
+/** An endpoint's weight is a whole number from 1 to this. */
+export const WEIGHT_MAX = 10_000;
 
 /** Active health checking by grpc.health.v1 `Check`. */
 export interface HealthConfig {
@@ -39,7 +81,7 @@ export interface TimeoutConfig {
 }
 
 export interface SidecarConfig {
-  balancer: BalancerName;
+  balancer: BalancerConfig;
   health: HealthConfig | null;
   retry: RetryConfig;
   timeout: TimeoutConfig;
@@ -60,7 +102,7 @@ export const DEFAULT_HEALTH: HealthConfig = {
 
 /** Defaults; each may be overridden by flag or file. */
 export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
-  balancer: 'round_robin',
+  balancer: DEFAULT_BALANCER,
   health: null,
   retry: {
     attempts: 3,
@@ -85,4 +127,11 @@ export interface Endpoint {
   id: string;
   /** Draining endpoints finish their calls and get no new one. */
   draining: boolean;
+  /** Its share beside the others, 1 to WEIGHT_MAX; 1 where none is given. */
+  weight?: number;
+  /** 0, where none is given, is the best. */
+  priority?: number;
+  /** `region/zone/subzone`, or less of it; '' where none is given. */
+  locality?: string;
+  metadata?: Readonly<Record<string, string>>;
 }

@@ -2,8 +2,13 @@
  * Round robin over the pickable members: S(i+1) = (S(i)+1) mod N. The set may change at any time: the host whose turn it
  * is keeps its turn, so that no rebuild favours the first of the list and no absent host makes a gift to its neighbour.
  */
+import type { Balancer, BalancerMember } from './balancer.ts';
 
-export class RoundRobin<T> {
+export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
+  readonly timesAttempts = false;
+  #members: readonly T[] = [];
+  /** Taken in at the next pick, once for any number of changes. */
+  #stale = false;
   /** The pickable members, in the order of the set. */
   #ready: T[] = [];
   /** Index into `#ready` of whoever is picked next. */
@@ -17,12 +22,9 @@ export class RoundRobin<T> {
     this.#start = start;
   }
 
-  get size(): number {
-    return this.#ready.length;
-  }
-
   /** The next member for a first attempt; null when none is pickable. */
   pick(): T | null {
+    if (this.#stale) this.#rebuild();
     const ready = this.#ready;
     const index = this.#next;
     if (index >= ready.length) return null;
@@ -33,6 +35,7 @@ export class RoundRobin<T> {
 
   /** The next member for a retry, one not in `tried` if there is one. Does not move the cursor of first attempts. */
   pickRetry(tried: readonly T[]): T | null {
+    if (this.#stale) this.#rebuild();
     const ready = this.#ready;
     const count = ready.length;
     if (count === 0) return null;
@@ -50,10 +53,24 @@ export class RoundRobin<T> {
     return ready[begin] as T;
   }
 
-  /** Takes a new set: `members` in their lasting order (known ones never change places), and which of them may be picked. */
-  replace(members: readonly T[], pickable: (member: T) => boolean): void {
-    const heir = this.#heir(members, pickable);
-    const ready = members.filter(pickable);
+  membersChanged(members: readonly T[], _added: readonly T[], removed: readonly T[]): void {
+    this.#members = members;
+    for (let place = 0; place < members.length; place++) (members[place] as T).standing.place = place;
+    for (const { standing } of removed) standing.place = -1;
+    this.#stale = true;
+  }
+
+  memberChanged(): void {
+    this.#stale = true;
+  }
+
+  attemptTimed(): void {}
+
+  /** Takes the set as it is now. */
+  #rebuild(): void {
+    this.#stale = false;
+    const heir = this.#picked ? this.#heir() : null;
+    const ready = this.#members.filter(isPickable);
     this.#ready = ready;
     if (!this.#picked) {
       this.#next = Math.floor(this.#start * ready.length);
@@ -64,18 +81,23 @@ export class RoundRobin<T> {
   }
 
   /** Whose turn it is after the change: the one whose turn it was, else the first pickable one behind it. */
-  #heir(members: readonly T[], pickable: (member: T) => boolean): T | null {
+  #heir(): T | null {
     const old = this.#ready;
+    const members = this.#members;
     for (let step = 0; step < old.length; step++) {
       const candidate = old[(this.#next + step) % old.length] as T;
-      const place = members.indexOf(candidate);
+      const { place } = candidate.standing;
       if (place < 0) continue;
       for (let ahead = 0; ahead < members.length; ahead++) {
         const member = members[(place + ahead) % members.length] as T;
-        if (pickable(member)) return member;
+        if (member.pickable) return member;
       }
       return null;
     }
     return null;
   }
+}
+
+function isPickable(member: BalancerMember): boolean {
+  return member.pickable;
 }

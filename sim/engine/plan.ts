@@ -81,6 +81,7 @@ export function planScenario(scenario: Scenario): Plan {
     instances: settings.instances,
     instanceNames: Array.from({ length: names }, (_, index) => roster.nameOf(index)),
     latency: settings.latency ?? { kind: 'constant', ms: 1 },
+    weights: settings.weights ?? [],
     startupMs: settings.startupMs ?? 50,
     sidecar,
     isolated,

@@ -1,5 +1,6 @@
 /** Reads what a scenario says about mesh, load and checks: completes defaults, and refuses what cannot be run. */
 import { scenarioError, show } from '../faults/params.ts';
+import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency } from '../spec/scenario.ts';
 
 /** A load with every default filled in. */
@@ -13,6 +14,14 @@ export type FullLoad = LoadSpec & {
 export const DEFAULT_METHOD = '/my_service.MyService/MyMethod';
 const INSTANCES_MAX = 10_000;
 const SIDECARS_MAX = 1_000;
+/** What each balancer can be told. */
+const SETTINGS: Partial<Record<BalancerName, readonly string[]>> = {
+  least_request: ['choices'],
+  p2c_ewma: ['decayMs', 'failurePenaltyMs'],
+  ring_hash: ['hashHeader', 'pointsPerWeight', 'ringSizeMax'],
+  maglev: ['hashHeader', 'tableSize'],
+};
+const KEYS_MAX = 100_000;
 const FOR_MS_MAX = 86_400_000;
 
 /** The one service of the mesh: its name and its settings, checked. */
@@ -40,6 +49,7 @@ export function readService(spec: ScenarioSpec, place: string): { service: strin
   }
   whole(settings.instances, 'instances', at, 1, INSTANCES_MAX);
   if (settings.latency !== undefined) readLatency(settings.latency, `${at}.latency`);
+  for (const weight of settings.weights ?? []) whole(weight, 'weights', at, 1, 10_000);
   if (settings.startupMs !== undefined) number(settings.startupMs, 'startupMs', at, 0, 600_000);
   return { service, settings };
 }
@@ -65,11 +75,9 @@ function readLatency(latency: Latency, place: string): void {
 export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { replicas: number } {
   const sidecar = spec.mesh.sidecar ?? {};
   const at = `${place}, mesh.sidecar`;
-  const { replicas = 1, balancer = 'round_robin', health, retry, timeout } = sidecar;
+  const { replicas = 1, balancer, health, retry, timeout } = sidecar;
   whole(replicas, 'replicas', at, 1, SIDECARS_MAX);
-  if (balancer !== 'round_robin') {
-    throw scenarioError(`unknown balancer ${show(balancer)}`, at, "write balancer: 'round_robin'");
-  }
+  if (balancer !== undefined) readBalancer(balancer, at);
   if (health !== undefined && health !== null) {
     optional(health.intervalMs, 'health.intervalMs', at, 1, 3_600_000);
     optional(health.timeoutMs, 'health.timeoutMs', at, 1, 3_600_000);
@@ -90,6 +98,21 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   return { ...sidecar, replicas };
 }
 
+function readBalancer(balancer: BalancerName | BalancerSpec, place: string): void {
+  const { name, ...rest } = typeof balancer === 'object' ? balancer : { name: balancer };
+  if (!BALANCERS.includes(name)) {
+    throw scenarioError(`unknown balancer ${show(name)}`, place, `write one of ${BALANCERS.join(', ')}`);
+  }
+  const known = SETTINGS[name] ?? [];
+  for (const [key, value] of Object.entries(rest)) {
+    if (!known.includes(key)) {
+      const few = known.length === 0 ? 'it has no settings' : `it has ${known.join(', ')}`;
+      throw scenarioError(`the balancer ${name} has no setting '${key}'`, place, few);
+    }
+    if (key !== 'hashHeader') number(value, `balancer.${key}`, place, 0, 8_388_608);
+  }
+}
+
 /** A load, checked and completed. */
 export function readLoad(load: LoadSpec, place: string): FullLoad {
   const at = `${place}, load`;
@@ -105,12 +128,19 @@ export function readLoad(load: LoadSpec, place: string): FullLoad {
     throw scenarioError(`unknown load ${show(load)}`, at, 'use load.open or load.closed');
   }
   number(load.forMs, 'forMs', at, 1, FOR_MS_MAX);
-  const { method = DEFAULT_METHOD, deadlineMs = 2_000, requestName = 'World', directShare = 0 } = load;
+  const {
+    method = DEFAULT_METHOD,
+    deadlineMs = 2_000,
+    requestName = 'World',
+    keys = 0,
+    directShare = 0,
+  } = load;
   if (typeof method !== 'string' || !/^\/[^/]+\/[^/]+$/.test(method)) {
     throw scenarioError(`'method' is ${show(method)}`, at, "write the full path, '/package.Service/Method'");
   }
   number(deadlineMs, 'deadlineMs', at, 0, 3_600_000);
   number(directShare, 'directShare', at, 0, 1);
+  whole(keys, 'keys', at, 0, KEYS_MAX);
   return { ...load, method, deadlineMs, requestName, directShare };
 }
 

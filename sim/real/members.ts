@@ -7,6 +7,7 @@ export type MemberState = (typeof MEMBER_STATES)[number];
 export class Members {
   readonly #file: EndpointsFile;
   readonly #names: readonly string[];
+  readonly #weights: readonly number[];
   readonly #onChange: (instance: number, state: MemberState) => void;
   readonly #states = new Map<number, MemberState>();
   readonly #addresses = new Map<number, string>();
@@ -15,9 +16,11 @@ export class Members {
     folder: string,
     names: readonly string[],
     onChange: (instance: number, state: MemberState) => void,
+    weights: readonly number[] = [],
   ) {
     this.#file = new EndpointsFile(folder);
     this.#names = names;
+    this.#weights = weights;
     this.#onChange = onChange;
   }
 
@@ -54,7 +57,9 @@ export class Members {
           address: this.#addresses.get(instance) ?? '',
           id: this.#names[instance] ?? String(instance),
         };
-        return state === 'draining' ? { ...entry, draining: true } : entry;
+        const weight = this.#weights[instance];
+        const told = weight === undefined ? entry : { ...entry, weight };
+        return state === 'draining' ? { ...told, draining: true } : told;
       }),
     );
   }

@@ -75,8 +75,11 @@ class RealWorld implements World {
     this.#table = table;
     const onMessage = (message: FromChild): void => this.#receive(message);
     this.#fleet = new InstanceFleet({ mesh, seed, epochNs, runId: this.#runId, table, onMessage });
-    this.#members = new Members(this.#folder, mesh.instanceNames, (instance, state) =>
-      this.note(Kind.memberState, -1, instance, MEMBER_STATES.indexOf(state), -1),
+    this.#members = new Members(
+      this.#folder,
+      mesh.instanceNames,
+      (instance, state) => this.note(Kind.memberState, -1, instance, MEMBER_STATES.indexOf(state), -1),
+      mesh.weights,
     );
     const endpointsFile = this.#members.path;
     this.#sidecars = new SidecarFleet({

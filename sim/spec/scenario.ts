@@ -1,5 +1,6 @@
 /** What a scenario says: the mesh, its load, its faults and what must hold. Plain data, typed for editors. */
 import type { Duration } from '../base/units.ts';
+import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
 
 /** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
@@ -13,6 +14,8 @@ export interface ServiceSpec {
   instances: number;
   /** Time an instance takes to answer; default 1 ms constant. */
   latency?: Latency;
+  /** Weights of the instances by number, from 1; those behind the list's end have 1. */
+  weights?: readonly number[];
   /** Time from start to ready; default 50 ms in the virtual world; in the real world what it takes. */
   startupMs?: number;
 }
@@ -21,7 +24,8 @@ export interface ServiceSpec {
 export interface SidecarSpec {
   /** How many sidecars (each its own process); the load is spread over them in turn. Default 1. */
   replicas?: number;
-  balancer?: 'round_robin';
+  /** Its name, or name and settings; default round_robin. ring_hash and maglev go by `x-key` (`load` has `keys`) if no header is named. */
+  balancer?: BalancerName | BalancerSpec;
   health?: {
     intervalMs?: number;
     timeoutMs?: number;
@@ -55,6 +59,8 @@ export type LoadSpec = {
   deadlineMs?: number;
   /** Request `name` field; default 'World'. */
   requestName?: string;
+  /** Each call has one of so many keys, in turn, in its header `x-key`; default 0: no such header. */
+  keys?: number;
   /** Real world only: share of calls sent directly to an instance, past the sidecar, for the overhead check. Default 0. */
   directShare?: number;
   forMs: number;

@@ -12,6 +12,8 @@ export interface MeshPlan {
   /** Names of all instances the run may ever have, the initial ones first; later ones are started by `add`. */
   instanceNames: readonly string[];
   latency: Latency;
+  /** By instance; 1 behind the end. */
+  weights?: readonly number[];
   startupMs: number;
   sidecar: SidecarSpec & { replicas: number };
   /** Instances that faults kill, restart or pause: in the real world each of these has a process of its own. */

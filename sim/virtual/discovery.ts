@@ -13,12 +13,19 @@ export class Discovery {
   readonly #kernel: Kernel;
   readonly #names: readonly string[];
   readonly #hosts: readonly SidecarHost[];
+  readonly #weights: readonly number[];
   readonly #states: (MemberState | undefined)[] = [];
   #pushNs = -1;
 
-  constructor(kernel: Kernel, names: readonly string[], hosts: readonly SidecarHost[]) {
+  constructor(
+    kernel: Kernel,
+    names: readonly string[],
+    weights: readonly number[],
+    hosts: readonly SidecarHost[],
+  ) {
     this.#kernel = kernel;
     this.#names = names;
+    this.#weights = weights;
     this.#hosts = hosts;
   }
 
@@ -38,7 +45,8 @@ export class Discovery {
     this.#states.forEach((state, instance) => {
       if (state === undefined || state === 'removed') return;
       const id = this.#names[instance] as string;
-      endpoints.push({ address: addressOf(instance), id, draining: state === 'draining' });
+      const weight = this.#weights[instance] ?? 1;
+      endpoints.push({ address: addressOf(instance), id, draining: state === 'draining', weight });
     });
     for (const host of this.#hosts) host.handleEndpoints(endpoints);
   }

@@ -38,7 +38,8 @@ export class LoadSource {
   readonly #load: FullLoad;
   readonly #index: number;
   readonly #counter: CallCounter;
-  readonly #request: HeaderBlock;
+  /** One for each key, or the one of all calls. */
+  readonly #requests: readonly HeaderBlock[];
   readonly #body: Uint8Array;
   readonly #random: Random;
   readonly #gaps: Sampler | null;
@@ -70,7 +71,10 @@ export class LoadSource {
     this.#demo = demo;
     this.#counter = counter;
     this.#deadlineNs = Math.round(load.deadlineMs * 1e6);
-    this.#request = requestBlock(service, load.method, this.#deadlineNs);
+    const { keys = 0 } = load;
+    this.#requests = Array.from({ length: Math.max(1, keys) }, (_, key) =>
+      requestBlock(service, load.method, this.#deadlineNs, keys === 0 ? null : String(key)),
+    );
     this.#body = textMessage(load.requestName);
     demo.learn(this.#body);
     this.#random = kernel.random.fork('load').fork(index);
@@ -160,7 +164,7 @@ export class LoadSource {
     this.open++;
     journal.write(Kind.callStart, nowNs, number, -1, -1, 0, this.#load.deadlineMs, host.index);
     this.#armDeadline();
-    host.callers.call(call, this.#request, this.#body);
+    host.callers.call(call, this.#requests[number % this.#requests.length] as HeaderBlock, this.#body);
   }
 
   /** Constant arrivals are counted from the start, so that rounding never adds up. */

@@ -1,5 +1,6 @@
 /** What clients and instances of the virtual world say: the demo service's messages and header blocks, built once and shared. */
 import { fnv1a32 } from '../base/fnv.ts';
+import { KEY_HEADER } from '../spec/balancer.ts';
 import { formatGrpcTimeout, type HeaderBlock, headerBlock } from '../../proxy/wire/headers.ts';
 
 /** gRPC's frame before each message: a flag octet and a length (PROTOCOL-HTTP2, Length-Prefixed-Message). */
@@ -41,7 +42,12 @@ export function messageHash(framed: Uint8Array): number {
 }
 
 /** A caller's request headers. `deadlineNs` 0: no grpc-timeout. */
-export function requestBlock(service: string, method: string, deadlineNs: number): HeaderBlock {
+export function requestBlock(
+  service: string,
+  method: string,
+  deadlineNs: number,
+  key: string | null = null,
+): HeaderBlock {
   const fields: [string, string][] = [
     [':method', 'POST'],
     [':scheme', 'http'],
@@ -51,6 +57,7 @@ export function requestBlock(service: string, method: string, deadlineNs: number
     ['te', 'trailers'],
   ];
   if (deadlineNs > 0) fields.push(['grpc-timeout', formatGrpcTimeout(deadlineNs)]);
+  if (key !== null) fields.push([KEY_HEADER, key]);
   return headerBlock(fields);
 }
 

@@ -1,5 +1,12 @@
 /** The sidecar's complete configuration from what a scenario says of it. */
-import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG, type SidecarConfig } from '../../proxy/policy/config.ts';
+import {
+  type BalancerConfig,
+  DEFAULT_BALANCER,
+  DEFAULT_HEALTH,
+  DEFAULT_SIDECAR_CONFIG,
+  type SidecarConfig,
+} from '../../proxy/policy/config.ts';
+import { KEY_HEADER } from '../spec/balancer.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
 export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
@@ -7,10 +14,16 @@ export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
   const base = DEFAULT_SIDECAR_CONFIG;
   return {
     ...base,
-    balancer: balancer ?? base.balancer,
+    balancer: balancerConfig(balancer),
     health: health === undefined || health === null ? null : { ...DEFAULT_HEALTH, ...health },
     retry: { ...base.retry, ...retry },
     timeout: { ...base.timeout, ...timeout },
     tag: tag ?? base.tag,
   };
+}
+
+function balancerConfig(spec: SidecarSpec['balancer']): BalancerConfig {
+  const given = typeof spec === 'object' ? spec : { name: spec ?? DEFAULT_BALANCER.name };
+  const hashes = given.name === 'ring_hash' || given.name === 'maglev';
+  return { ...DEFAULT_BALANCER, hashHeader: hashes ? KEY_HEADER : '', ...given };
 }

@@ -60,7 +60,7 @@ class VirtualWorld implements World {
     this.#instances = mesh.instanceNames.map(
       (name, index) => new Instance(index, name, kernel, this.#pool, this.#demo, sampler, startupNs),
     );
-    this.#discovery = new Discovery(kernel, mesh.instanceNames, this.#hosts);
+    this.#discovery = new Discovery(kernel, mesh.instanceNames, mesh.weights ?? [], this.#hosts);
     for (const instance of this.#instances)
       instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
     const surroundings = {

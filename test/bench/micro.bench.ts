@@ -16,6 +16,7 @@ import { Output } from '../../proxy/wire/output.ts';
 import { EventQueue } from '../../sim/base/event-queue.ts';
 import { Kind } from '../../sim/journal/events.ts';
 import { Journal } from '../../sim/journal/journal.ts';
+import { TestMember } from '../unit/policy/members.ts';
 import { printRows, type Row } from './table.ts';
 
 const REQUEST = headerBlock([
@@ -127,8 +128,9 @@ function pass(from: Connection, to: Connection): void {
 }
 
 function pick(): () => void {
-  const balancer = new RoundRobin<string>(0);
-  balancer.replace(['a', 'b', 'c', 'd', 'e'], () => true);
+  const balancer = new RoundRobin<TestMember>(0);
+  const members = ['a', 'b', 'c', 'd', 'e'].map((name) => new TestMember(name));
+  balancer.membersChanged(members, members, []);
   return () => void balancer.pick();
 }
 

@@ -34,7 +34,7 @@ it.each([
   ['direct', [...NOWHERE], 'no address to listen on', '--listen'],
   ['direct', ['--nonsense'], 'there is no flag "--nonsense"', 'known flags: --listen'],
   ['direct', ['--upstream'], '--upstream needs a value', 'write --upstream <list>'],
-  ['direct', [...LISTEN, ...NOWHERE, '--balancer', 'best'], 'no balancer "best"', 'use round_robin'],
+  ['direct', [...LISTEN, ...NOWHERE, '--balancer', 'best'], 'no balancer "best"', 'use one of round_robin'],
   ['direct', [...LISTEN, ...NOWHERE, '--drain-ms', 'soon'], '"soon" is not a number', '--drain-ms'],
   ['direct', [...LISTEN, ...NOWHERE, '--admin', '0.0.0.0:0'], 'not a loopback address', '--admin'],
   ['direct', [...LISTEN, '--endpoints', '/no/such.yaml'], 'endpoint file does not exist', '/no/such.yaml'],

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { Arbitrary } from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Sidecar } from '../../proxy/core/sidecar.ts';
+import type { BalancerMember } from '../../proxy/policy/balancer.ts';
 import { RoundRobin } from '../../proxy/policy/round-robin.ts';
 import { check } from '../../sim/checks/index.ts';
 import { runScenario } from '../../sim/engine/run.ts';
@@ -28,7 +29,7 @@ test('a sidecar that does not retry: found, shrunk to one fault, shown again by 
 });
 
 test('a retry that moves the cursor of first picks: found, shrunk to one fault at most, shown again', async () => {
-  vi.spyOn(RoundRobin.prototype, 'pickRetry').mockImplementation(function (this: RoundRobin<unknown>) {
+  vi.spyOn(RoundRobin.prototype, 'pickRetry').mockImplementation(function (this: RoundRobin<BalancerMember>) {
     return this.pick();
   });
   const world: WorldFactory = (inner) => createVirtualWorld(inner);

@@ -1,6 +1,7 @@
 /** Makes one call of the demo service over grpc-js and hashes the octets of what comes back. */
 import grpc from '@grpc/grpc-js';
 import { fnv1a32 } from '../../base/fnv.ts';
+import { KEY_HEADER } from '../../spec/balancer.ts';
 import { CHANNEL_OPTIONS, demoService } from '../instance/proto.ts';
 
 /** grpc-status, and the hash of all reply messages' octets (0 when there was none). */
@@ -22,10 +23,11 @@ export class Caller {
     this.#request = this.#definition.requestSerialize({ name: requestName });
   }
 
-  /** `call` is its number for journal and headers. `onEnd` is called once. */
-  call(address: string, call: number, deadlineMs: number, onEnd: OnEnd): void {
+  /** `call` is its number for journal and headers; its key is one of `keys`, in turn. `onEnd` is called once. */
+  call(address: string, call: number, keys: number, deadlineMs: number, onEnd: OnEnd): void {
     const metadata = new grpc.Metadata();
     metadata.set('x-meshwright-call', String(call));
+    if (keys > 0) metadata.set(KEY_HEADER, String(call % keys));
     const options = deadlineMs > 0 ? { deadline: Date.now() + deadlineMs } : {};
     const client = this.#client(address);
     const { path, requestStream, responseStream } = this.#definition;

@@ -157,7 +157,7 @@ function makeCall(caller: Caller, load: FullLoad, startNs: number, onEnd: () => 
   };
   // Nobody to call: UNAVAILABLE, as a channel without a connection would say.
   if (address === null) setImmediate(end, 14, 0);
-  else caller.call(address, call, load.deadlineMs, end);
+  else caller.call(address, call, load.keys ?? 0, load.deadlineMs, end);
   return true;
 }
 

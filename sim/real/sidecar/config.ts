@@ -1,4 +1,5 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
+import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
@@ -6,13 +7,19 @@ const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 /** Only what was given; the sidecar fills in its own defaults. */
 export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
   const config: Record<string, unknown> = { drainMs: 1_000 };
-  if (spec.balancer !== undefined) config['balancer'] = spec.balancer;
+  if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer);
   // No health section means no checks, which is also what null asks for.
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
   if (spec.retry !== undefined) config['retry'] = spec.retry;
   if (spec.timeout !== undefined) config['timeout'] = spec.timeout;
   if (spec.tag !== undefined) config['tag'] = spec.tag;
   return config;
+}
+
+function balancer(spec: NonNullable<SidecarSpec['balancer']>): object {
+  const given = typeof spec === 'object' ? spec : { name: spec };
+  const hashes = given.name === 'ring_hash' || given.name === 'maglev';
+  return { ...(hashes ? { hashHeader: KEY_HEADER } : {}), ...defined(given) };
 }
 
 function defined(object: object): object {

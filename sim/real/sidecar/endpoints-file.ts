@@ -6,6 +6,7 @@ export interface EndpointEntry {
   address: string;
   id: string;
   draining?: boolean;
+  weight?: number;
 }
 
 export class EndpointsFile {

@@ -45,8 +45,8 @@ describe('the mesh', () => {
     ['p99 below the median', greeters(1, { latency: load.lognormal({ medianMs: 9, p99Ms: 3 }) }), /p99Ms/],
     [
       'no such balancer',
-      { mesh: { ...GOOD.mesh, sidecar: { balancer: 'random' } } },
-      /unknown balancer "random"/,
+      { mesh: { ...GOOD.mesh, sidecar: { balancer: 'fastest' as 'random' } } },
+      /unknown balancer "fastest"/,
     ],
     [
       'six attempts',

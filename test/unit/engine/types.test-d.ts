@@ -90,6 +90,6 @@ load.closed({ ratePerSecond: 100, forMs });
 // @ts-expect-error its name is `withinMs`
 check.failover({ within: '500ms' });
 // @ts-expect-error no such balancer
-scenario('balancer', { mesh: { ...mesh, sidecar: { balancer: 'random' } }, checks });
+scenario('balancer', { mesh: { ...mesh, sidecar: { balancer: 'fastest' } }, checks });
 // @ts-expect-error no checks
 scenario('no checks', { mesh, load: load.open({ ratePerSecond: 1, forMs }) });

@@ -20,6 +20,35 @@ function config(text: string): string {
   return path;
 }
 
+describe('the balancer', () => {
+  const HASHED = { ...BASE, balancer: 'ring_hash', 'hash-header': 'X-User' };
+
+  it('is named by flag or file, with its settings in the file', () => {
+    expect(resolveOptions(HASHED).balancer).toMatchObject({ name: 'ring_hash', hashHeader: 'x-user' });
+    const text =
+      'listen: a:1\nupstream: b:1=2\nbalancer: { name: maglev, hashHeader: x-user, tableSize: 101 }\n';
+    const options = resolveOptions({}, readConfigFile(config(text)));
+    expect(options.balancer).toMatchObject({ name: 'maglev', hashHeader: 'x-user', tableSize: 101 });
+    expect(options.upstream).toEqual(['b:1=2']);
+    const short = readConfigFile(config('listen: a:1\nupstream: b:1\nbalancer: random\n'));
+    expect(resolveOptions({}, short).balancer.name).toBe('random');
+  });
+
+  it('is refused where it contradicts itself, with what was probably meant', () => {
+    const remedy = (text: string) => expect.objectContaining({ remedy: expect.stringContaining(text) });
+    expect(() => resolveOptions({ ...BASE, balancer: 'maglev' })).toThrow(
+      'the balancer maglev hashes no header',
+    );
+    expect(() => resolveOptions({ ...BASE, balancer: 'lest_request' })).toThrow(
+      remedy('the nearest is least_request'),
+    );
+    const many = { 'balancer.pointsPerWeight': '2000', 'balancer.ringSizeMax': '1024' };
+    expect(() => resolveOptions(HASHED, many)).toThrow('2000 points per weight do not fit on a ring of 1024');
+    const table = { ...BASE, balancer: 'maglev', 'hash-header': 'a' };
+    expect(() => resolveOptions(table, { 'balancer.tableSize': '65536' })).toThrow(remedy('give a prime'));
+  });
+});
+
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
     const { balancer, health, retry, timeout, tag, drainMs, ...rest } = resolveOptions(BASE);
@@ -40,6 +69,10 @@ describe('options', () => {
   });
 
   it.each([
+    [{ balancer: 'lest_request' }, 'no balancer "lest_request"'],
+    [{ 'hash-header': 'x-user' }, 'the balancer round_robin has no use for hash-header'],
+    [{ 'hash-header': 'x user', balancer: 'maglev' }, '"x user" names no header'],
+    [{ 'balancer.choices': '1', balancer: 'least_request' }, 'from 2 to 10'],
     [{ 'retry-attempts': '6' }, '"6" is not a number from 1 to 5'],
     [{ 'retry-attempts': '1.5' }, 'not a whole number'],
     [{ 'retry-on': '17' }, 'grpc-status numbers from 1 to 16'],

@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RoundRobin } from '../../../proxy/policy/round-robin.ts';
+import { WeightedRoundRobin } from '../../../proxy/policy/weighted-round-robin.ts';
+import { seeded, TestMember } from './members.ts';
+
+function setOf(weights: readonly number[]): TestMember[] {
+  return weights.map((weight, at) => new TestMember(`m${at}`, weight));
+}
+
+const sum = (members: readonly TestMember[]) =>
+  members.reduce((all, { endpoint }) => all + (endpoint.weight ?? 1), 0);
+
+describe('weighted round robin', () => {
+  it('LB-05: at every moment each count is its share, rounded down or up', () => {
+    const weights = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 300 })), {
+      minLength: 1,
+      maxLength: 25,
+    });
+    fc.assert(
+      fc.property(weights, fc.nat(), (given, seed) => {
+        const members = setOf(given);
+        const total = sum(members);
+        const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
+        balancer.membersChanged(members, members);
+        for (let slot = 1; slot <= Math.min(3 * total, 2_000); slot++) {
+          (balancer.pick() as TestMember).picks++;
+          for (const { picks, endpoint } of members) {
+            const share = (slot * (endpoint.weight ?? 1)) / total;
+            if (Math.abs(picks - share) >= 1) expect([slot, picks]).toEqual([slot, share]);
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('with equal weights is round robin: any N in a row are N different ones', () => {
+    const members = setOf([3, 3, 3, 3, 3]);
+    const balancer = new WeightedRoundRobin<TestMember>(seeded(4));
+    balancer.membersChanged(members, members);
+    const all = Array.from({ length: 100 }, () => balancer.pick());
+    for (let at = 0; at + 5 <= all.length; at++) expect(new Set(all.slice(at, at + 5)).size).toBe(5);
+  });
+
+  it('two sidecars do not go in step', () => {
+    const orders = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const members = setOf([1, 1, 1, 1]);
+      const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
+      balancer.membersChanged(members, members);
+      orders.add(Array.from({ length: 4 }, () => balancer.pick()?.name).join(' '));
+    }
+    expect(orders.size).toBeGreaterThan(8);
+  });
+
+  it('LB-02: a member that flaps every few picks favours nobody, and shares hold over all changes', () => {
+    const members = setOf([1, 2, 7, 4]);
+    const balancer = new WeightedRoundRobin<TestMember>(seeded(2));
+    balancer.membersChanged(members, members);
+    const flapping = members[3] as TestMember;
+    const due = [0, 0, 0, 0];
+    for (let round = 0; round < 2_000; round++) {
+      flapping.pickable = !flapping.pickable;
+      balancer.memberChanged();
+      const total = flapping.pickable ? 14 : 10;
+      for (let pick = 0; pick < 3; pick++) {
+        (balancer.pick() as TestMember).picks++;
+        members.forEach((member, at) => {
+          if (member.pickable) due[at] = (due[at] as number) + (member.endpoint.weight ?? 1) / total;
+        });
+      }
+    }
+    // What the flapping one takes with it each time is at most one pick; the others share that by weight.
+    const [a, b, c] = members.map(({ picks }, at) => picks / (due[at] as number)) as [number, number, number];
+    for (const share of [a, b, c]) expect(Math.abs(share / c - 1)).toBeLessThan(0.02);
+  });
+
+  it('LB-06: another weight counts from the next pick on', () => {
+    const members = setOf([10, 10]);
+    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    balancer.membersChanged(members, members);
+    for (let pick = 0; pick < 20; pick++) balancer.pick();
+    const heavy = members[0] as TestMember;
+    heavy.endpoint = { ...heavy.endpoint, weight: 90 };
+    balancer.memberChanged();
+    for (let pick = 0; pick < 200; pick++) (balancer.pick() as TestMember).picks++;
+    expect(Math.abs(heavy.picks - 180)).toBeLessThanOrEqual(2);
+  });
+
+  it('goes on when those that were behind have left', () => {
+    const members = setOf([1, 1, 50]);
+    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    balancer.membersChanged(members, members);
+    for (let round = 0; round < 200; round++) {
+      (balancer.pick() as TestMember).picks++;
+      const gone = members[round % 3] as TestMember;
+      gone.pickable = false;
+      balancer.memberChanged();
+      expect(balancer.pick()?.pickable).toBe(true);
+      gone.pickable = true;
+      balancer.memberChanged();
+    }
+  });
+});
+
+describe('round robin', () => {
+  it('is exact across changes: whose turn it is keeps its turn, and a round leaves nobody out', () => {
+    const change = fc.record({ picks: fc.nat({ max: 9 }), who: fc.nat({ max: 7 }), leaves: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+        const balancer = new RoundRobin<TestMember>(0);
+        let members = setOf([1, 1, 1, 1, 1, 1, 1, 1]);
+        balancer.membersChanged(members, members, []);
+        // The model: the one whose turn it is; behind it the next pickable one in the order of the set.
+        let turn: TestMember | undefined = members[0];
+        for (const { picks, who, leaves } of changes) {
+          for (let pick = 0; pick < picks; pick++) {
+            expect(balancer.pick()).toBe(turn ?? null);
+            turn = turn === undefined ? undefined : behind(members, turn);
+          }
+          const member = members[who % Math.max(1, members.length)];
+          if (member === undefined || picks === 0) continue;
+          const next = turn === member ? behind(members, member) : turn;
+          if (leaves && members.length > 1) {
+            members = members.filter((one) => one !== member);
+            balancer.membersChanged(members, [], [member]);
+            turn = next === member ? undefined : next;
+          } else {
+            member.pickable = !member.pickable;
+            balancer.memberChanged();
+            turn = member.pickable ? (turn ?? member) : next === member ? undefined : next;
+          }
+          // Taken in now, so that the model need not know of changes that cancel each other out.
+          balancer.pickRetry([]);
+          if (turn === undefined) turn = members.find((one) => one.pickable);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function behind(members: readonly TestMember[], from: TestMember): TestMember | undefined {
+  const place = members.indexOf(from);
+  const order = [...members.slice(place + 1), ...members.slice(0, place + 1)];
+  return order.find((one) => one.pickable);
+}
