@@ -53,19 +53,28 @@ export class Sidecar implements SidecarMachine {
     const set = ++this.#set;
     const fresh: Upstream[] = [];
     let known = 0;
+    // As a rule the set is told in the order of last time: then nobody has to be looked up.
+    const { members } = context;
+    let expected = 0;
     for (const endpoint of endpoints) {
-      const before = this.#byAddress.get(endpoint.address);
+      let before = members[expected];
+      if (before?.endpoint.address !== endpoint.address) {
+        before = this.#byAddress.get(endpoint.address);
+        if (before !== undefined && before === members[expected + 1]) expected++;
+      }
       if (before === undefined) {
         const upstream = new Upstream(context, endpoint);
         upstream.set = set;
         this.#byAddress.set(endpoint.address, upstream);
         fresh.push(upstream);
-      } else if (before.set !== set) {
-        // Of two with one address the first counts.
-        before.set = set;
-        before.said = endpoint;
-        known++;
+        continue;
       }
+      if (before === members[expected]) expected++;
+      if (before.set === set) continue;
+      // Of two with one address the first counts.
+      before.set = set;
+      before.said = endpoint;
+      known++;
     }
     const gone: Upstream[] = [];
     if (known + fresh.length < this.#byAddress.size) {

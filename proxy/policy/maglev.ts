@@ -9,12 +9,15 @@ import { MemberHeap } from './member-heap.ts';
 
 /** Other slots that a key tries, before those next to the last one. */
 const LOOKS_MAX = 16;
+/** More members than this coming or going at once are sorted with all the others. */
+const STEPS_MAX = 8;
 const EMPTY = 0xffff_ffff;
 
 export class Maglev<M extends BalancerMember> implements Balancer<M> {
   readonly timesAttempts = false;
   readonly #table: Uint32Array;
-  #members: readonly M[] = [];
+  /** By address. */
+  #members: M[] = [];
   #stale = false;
 
   /** `tableSize` is a prime. With more members than slots some get none. */
@@ -30,8 +33,15 @@ export class Maglev<M extends BalancerMember> implements Balancer<M> {
     return this.#find(key, tried) ?? this.#find(key, []);
   }
 
-  membersChanged(members: readonly M[]): void {
-    this.#members = [...members].sort(byAddress);
+  membersChanged(members: readonly M[], added: readonly M[], removed: readonly M[]): void {
+    if (added.length + removed.length > STEPS_MAX) this.#members = [...members].sort(byAddress);
+    else {
+      for (const member of removed) this.#members.splice(this.#members.indexOf(member), 1);
+      for (const member of added) {
+        const at = this.#members.findIndex((other) => byAddress(member, other) < 0);
+        this.#members.splice(at < 0 ? this.#members.length : at, 0, member);
+      }
+    }
     this.#stale = true;
   }
 

@@ -1,14 +1,18 @@
 /**
  * Smooth weighted round robin, exact: after any n picks from a set that stays as it is, each member has had its share
- * n × weight ÷ all weights, rounded down or up. Picks are slots; the k-th pick of a member may not come before slot
- * ⌊k × W ÷ w⌋ and is due by ⌈(k + 1) × W ÷ w⌉; of those that may come, the one due first does, for which all are always in time
- * (unit jobs, the earliest deadline first). With equal weights this is round robin.
+ * n × weight ÷ all weights, rounded down or up. Time is virtual: a pick takes 1 ÷ (all weights) of it. The k-th pick of a member may come
+ * from k ÷ weight on and is due by (k + 1) ÷ weight; of those that may come, the one due first does, for which all are always in time
+ * (unit jobs, the earliest deadline first). With equal weights this is round robin. A change of the set moves no other member's
+ * times, so it costs O(log N), as a pick does.
  *
  * Why not others: the usual smooth one (nginx's) costs O(N) a pick; deadlines alone (Envoy's) let a heavy member have all its
- * picks of a period before the light ones; the static stride of gRFC A58 looks at O(N) members where one is heavy. This is O(log N).
+ * picks of a period before the light ones; the static stride of gRFC A58 looks at O(N) members where one is heavy.
  */
 import { type Balancer, type BalancerMember, untried, weightOf } from './balancer.ts';
 import { MemberHeap } from './member-heap.ts';
+
+/** A part of a pick's time that rounding stays below and 1 ÷ (the greatest weight) is above. */
+const ROUNDING = 1e-5;
 
 export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M> {
   readonly timesAttempts = false;
@@ -16,92 +20,98 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   /** Those whose next pick may come, by when it is due; the others, by when it may come. */
   readonly #due = new MemberHeap<M>();
   readonly #later = new MemberHeap<M>();
-  #members: readonly M[] = [];
-  #ready: M[] = [];
-  #stale = false;
-  /** Slots so far. */
-  #slot = 0;
-  /** All weights. */
+  /** All weights of those in the heaps. */
   #total = 0;
+  /** Virtual time is `#epoch` + `#slot` ÷ `#total`. */
+  #epoch = 0;
+  #slot = 0;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
   pick(): M | null {
-    if (this.#stale) this.#rebuild();
     const due = this.#due;
     const later = this.#later;
-    const slot = this.#slot;
-    const total = this.#total;
-    for (let next = later.items[0]; next !== undefined && next.standing.key <= slot; next = later.items[0]) {
+    const end = this.#epoch + (this.#slot + 1 - ROUNDING) / this.#total;
+    for (let next = later.items[0]; next !== undefined && next.standing.key < end; next = later.items[0]) {
       later.remove(next);
       const { standing } = next;
-      standing.key = Math.ceil(standing.base + ((standing.taken + 1) * total) / standing.weight);
+      standing.key = standing.base + (standing.taken + 1) / standing.weight;
       due.push(next);
     }
     // None may come when one left that others had waited for: then the one that may come first does.
     const member = due.pop() ?? later.pop();
     if (member === null) return null;
-    this.#slot = slot + 1;
-    const { standing } = member;
-    standing.taken++;
-    if (standing.taken === standing.weight) {
-      standing.taken = 0;
-      standing.base += total;
+    if (++this.#slot === this.#total) {
+      this.#slot = 0;
+      this.#epoch++;
     }
-    standing.key = Math.floor(standing.base + (standing.taken * total) / standing.weight);
+    const { standing } = member;
+    if (++standing.taken === standing.weight) {
+      standing.taken = 0;
+      standing.base++;
+    }
+    standing.key = standing.base + standing.taken / standing.weight;
     later.push(member);
     return member;
   }
 
   /** By chance, without regard to weights: a retry has no share to keep. */
   pickRetry(tried: readonly M[]): M | null {
-    if (this.#stale) this.#rebuild();
-    return untried(this.#ready, tried, this.#random());
+    const due = this.#due.items;
+    const later = this.#later.items;
+    const dueFirst = this.#random() * (due.length + later.length) < due.length;
+    const one = untried(dueFirst ? due : later, tried, this.#random());
+    if (one !== null && !tried.includes(one)) return one;
+    return untried(dueFirst ? later : due, tried, this.#random()) ?? one;
   }
 
-  membersChanged(members: readonly M[], added: readonly M[]): void {
-    this.#members = members;
-    for (const { standing } of added) standing.tie = this.#random();
-    this.#stale = true;
+  membersChanged(_members: readonly M[], added: readonly M[], removed: readonly M[]): void {
+    for (const member of removed) this.#leave(member);
+    for (const member of added) {
+      member.standing.tie = this.#random();
+      this.memberChanged(member);
+    }
   }
 
-  memberChanged(): void {
-    this.#stale = true;
+  /** One that stays takes along what it is ahead of its share or behind it. */
+  memberChanged(member: M): void {
+    const ahead = this.#leave(member);
+    if (!member.pickable) return;
+    const { standing } = member;
+    const weight = weightOf(member);
+    this.#moveTo(this.#now, this.#total + weight);
+    standing.weight = weight;
+    standing.taken = 0;
+    standing.base = this.#now + ahead / weight;
+    standing.key = standing.base;
+    this.#later.push(member);
+    if (ahead !== 0) this.#moveTo(this.#now + ahead / this.#total, this.#total);
   }
 
   attemptTimed(): void {}
 
-  /** Takes the set as it is now. What each member is ahead of its share or behind it goes with it. */
-  #rebuild(): void {
-    this.#stale = false;
-    const slot = this.#slot;
-    const before = this.#total;
-    const ready = this.#members.filter((member) => member.pickable);
-    let ahead = 0;
-    let total = 0;
-    for (const member of ready) {
-      const { standing } = member;
-      const stays = standing.place >= 0;
-      // Until the new bases are set, `base` holds by how many picks a member is ahead.
-      standing.base = stays ? standing.taken - ((slot - standing.base) * standing.weight) / before : 0;
-      standing.weight = weightOf(member);
-      ahead += standing.base;
-      total += standing.weight;
-    }
-    for (const member of this.#ready) member.standing.place = -1;
-    this.#due.clear();
-    this.#later.clear();
-    this.#ready = ready;
+  get #now(): number {
+    return this.#total === 0 ? this.#epoch : this.#epoch + this.#slot / this.#total;
+  }
+
+  #moveTo(now: number, total: number): void {
+    this.#epoch = now;
+    this.#slot = 0;
     this.#total = total;
-    for (const member of ready) {
-      const { standing } = member;
-      // Together they are neither ahead nor behind: what one took with it is everybody's.
-      standing.base = slot + ((standing.base - (ahead * standing.weight) / total) * total) / standing.weight;
-      standing.taken = 0;
-      standing.key = Math.floor(standing.base);
-      this.#later.push(member);
-    }
+  }
+
+  /** By how many picks it was ahead. The others are as many behind together then, and time moves so that they are not. */
+  #leave(member: M): number {
+    const { standing } = member;
+    if (standing.place < 0) return 0;
+    const now = this.#now;
+    const ahead = standing.taken - (now - standing.base) * standing.weight;
+    const inDue = this.#due.items[standing.place] === member;
+    (inDue ? this.#due : this.#later).remove(member);
+    const total = this.#total - standing.weight;
+    this.#moveTo(total === 0 ? now : now - ahead / total, total);
+    return ahead;
   }
 }

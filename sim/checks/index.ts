@@ -1,18 +1,24 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
 import { failover } from './failover.ts';
+import { hashAffinity } from './hash-affinity.ts';
+import { leastRequest } from './least-request.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
 import { recovery } from './recovery.ts';
 import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
 import { roundRobin } from './round-robin.ts';
+import { weightedShare } from './weighted-share.ts';
 
 export const check = {
   failover,
+  hashAffinity,
+  leastRequest,
   noLostRequests,
   overhead,
   recovery,
   replies,
   retryAmplification,
   roundRobin,
+  weightedShare,
 } as const;

@@ -46,7 +46,7 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   const journal = new Journal({ retain: options.retain === true });
   const faults: PlannedFault[] = [...plan.faults];
   const names = plan.mesh.instanceNames;
-  const stats = new Stats(names);
+  const stats = new Stats(names, plan.mesh.weights ?? []);
   const timeline = new TimelineBuilder(names, plan.totalNs ?? 10e9);
   const sightings = new Sightings(faults);
   const gaps = new Gaps();
@@ -141,11 +141,13 @@ async function conduct(stage: Stage): Promise<void> {
 }
 
 function contextOf(world: 'virtual' | 'real', plan: Plan, faults: readonly PlannedFault[]): CheckContext {
-  const { sidecar, instanceNames } = plan.mesh;
+  const { sidecar, instanceNames, weights = [] } = plan.mesh;
   return {
     world,
     instanceNames,
     sidecars: sidecar.replicas,
+    weights,
+    keys: plan.load?.keys ?? 0,
     retryableStatuses: sidecar.retry?.retryableStatuses ?? [14],
     get faults() {
       return faults.map(({ definition, target, instances }) => {

@@ -8,6 +8,7 @@ export interface LoadOptions {
   method?: string;
   deadlineMs?: number;
   requestName?: string;
+  keys?: number;
   directShare?: number;
 }
 

@@ -18,6 +18,7 @@ export class Stats {
     Kind.cpu,
   ];
   readonly #names: readonly string[];
+  readonly #weights: readonly number[];
   readonly #open = new CallTable();
   readonly #latency = new Histogram();
   readonly #direct = new Histogram();
@@ -35,8 +36,10 @@ export class Stats {
   #retries = 0;
   #cpuUs = -1;
 
-  constructor(names: readonly string[]) {
+  /** `weights` by instance; 1 behind the end. */
+  constructor(names: readonly string[], weights: readonly number[]) {
     this.#names = names;
+    this.#weights = weights;
     this.#attempts = new Int32Array(names.length);
     this.#picks = new Int32Array(names.length);
     this.#failures = new Int32Array(names.length);
@@ -130,40 +133,44 @@ export class Stats {
   #shareOf(sidecar: number): Share {
     let share = this.#shares[sidecar];
     if (share === undefined) {
-      share = new Share(this.#expected);
+      share = new Share(this.#expected, this.#weights);
       this.#shares[sidecar] = share;
     }
     return share;
   }
 }
 
-/** One sidecar's expected share per instance: each pick gives 1/N to every pickable one, added up lazily in O(1) per pick. */
+/** One sidecar's expected share per instance: each pick gives weight ÷ all weights to every pickable one, added up lazily in O(1) per pick. */
 class Share {
   readonly #expected: Float64Array;
   readonly #since = new Map<number, number>();
   #given = 0;
-  /** What one pick gives to each. */
-  #part = 0;
+  readonly #weights: readonly number[];
+  /** All weights of those in it. */
+  #total = 0;
 
-  constructor(expected: Float64Array) {
+  constructor(expected: Float64Array, weights: readonly number[]) {
     this.#expected = expected;
+    this.#weights = weights;
   }
 
   enter(instance: number): void {
-    if (!this.#since.has(instance) && this.#since.size < PROBE_MAX) this.#since.set(instance, this.#given);
-    this.#part = 1 / this.#since.size;
+    if (this.#since.has(instance) || this.#since.size >= PROBE_MAX) return;
+    this.#since.set(instance, this.#given);
+    this.#total += this.#weights[instance] ?? 1;
   }
 
   leave(instance: number): void {
     const since = this.#since.get(instance);
     if (since === undefined) return;
     this.#since.delete(instance);
-    this.#part = this.#since.size === 0 ? 0 : 1 / this.#since.size;
-    this.#expected[instance] = (this.#expected[instance] ?? 0) + this.#given - since;
+    const weight = this.#weights[instance] ?? 1;
+    this.#total -= weight;
+    this.#expected[instance] = (this.#expected[instance] ?? 0) + weight * (this.#given - since);
   }
 
   pick(): void {
-    this.#given += this.#part;
+    if (this.#total > 0) this.#given += 1 / this.#total;
   }
 
   close(): void {

@@ -31,6 +31,10 @@ export interface CheckContext {
   /** Faults by index in the plan. */
   faults: readonly { kind: string; target: string; instances: readonly number[]; impact: FaultImpact }[];
   sidecars: number;
+  /** Weights by instance index; 1 behind the end. */
+  weights: readonly number[];
+  /** How many keys the load's calls have; 0: none. */
+  keys: number;
   /** grpc-status numbers that the sidecar's retry policy may retry. */
   retryableStatuses: readonly number[];
 }

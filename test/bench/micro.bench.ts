@@ -5,7 +5,13 @@
 import { Bench } from 'tinybench';
 import { Sidecar } from '../../proxy/core/sidecar.ts';
 import type { UpstreamPort } from '../../proxy/core/machine.ts';
-import { DEFAULT_SIDECAR_CONFIG } from '../../proxy/policy/config.ts';
+import {
+  BALANCER_NAMES,
+  type BalancerName,
+  DEFAULT_BALANCER,
+  DEFAULT_SIDECAR_CONFIG,
+} from '../../proxy/policy/config.ts';
+import { makeBalancer } from '../../proxy/policy/make-balancer.ts';
 import { RoundRobin } from '../../proxy/policy/round-robin.ts';
 import { Connection } from '../../proxy/wire/connection.ts';
 import { type HeaderBlock, headerBlock } from '../../proxy/wire/headers.ts';
@@ -16,7 +22,7 @@ import { Output } from '../../proxy/wire/output.ts';
 import { EventQueue } from '../../sim/base/event-queue.ts';
 import { Kind } from '../../sim/journal/events.ts';
 import { Journal } from '../../sim/journal/journal.ts';
-import { TestMember } from '../unit/policy/members.ts';
+import { seeded, TestMember } from '../unit/policy/members.ts';
 import { printRows, type Row } from './table.ts';
 
 const REQUEST = headerBlock([
@@ -43,6 +49,8 @@ const QUIET: LinkEvents = {
   onClose() {},
 };
 const QUEUED = 1_000;
+/** Endpoints of one service, as many as a mesh may have. */
+const MANY = 10_000;
 
 /** `--json` prints one line of JSON instead of the table. */
 export default async function bench(): Promise<void> {
@@ -51,6 +59,11 @@ export default async function bench(): Promise<void> {
   micro.add('HPACK: decode a block of six fields', decodeBlock());
   micro.add('unary call through two connections in memory', callOverWire());
   micro.add('pick, round robin over 5', pick());
+  for (const name of BALANCER_NAMES) {
+    micro.add(`pick, ${name} among ${MANY}`, pickAmongMany(name));
+    micro.add(`one of ${MANY} replaced, ${name}, and a pick`, replaceOne(name));
+  }
+  micro.add(`the machine is told ${MANY} endpoints, one of them new`, tellMachine());
   micro.add('call through the machine, no sockets', callThroughMachine());
   micro.add(`event queue: push and pop among ${QUEUED}`, pushAndPop());
   micro.add('journal: write an event, hash included', writeEvent());
@@ -132,6 +145,61 @@ function pick(): () => void {
   const members = ['a', 'b', 'c', 'd', 'e'].map((name) => new TestMember(name));
   balancer.membersChanged(members, members, []);
   return () => void balancer.pick();
+}
+
+/** Weights from 1 to 3 where they count; every member has answered once and has a few calls under way. */
+function crowd(name: BalancerName, count: number) {
+  const balancer = makeBalancer<TestMember>({ ...DEFAULT_BALANCER, name }, seeded(1));
+  const members = Array.from({ length: count }, (_, at) => memberAt(name, at));
+  balancer.membersChanged(members, members, []);
+  for (const member of members) balancer.attemptTimed(member, 1e9, 1e6, 'answered');
+  balancer.pick(1e9, 0);
+  return { balancer, members };
+}
+
+function memberAt(name: BalancerName, at: number): TestMember {
+  const weighs = name === 'weighted_round_robin' || name === 'ring_hash' || name === 'maglev';
+  const address = `10.${at >>> 16}.${(at >>> 8) & 255}.${at & 255}:50051`;
+  const member = new TestMember(address, weighs ? 1 + (at % 3) : 1);
+  member.active = at % 4;
+  return member;
+}
+
+function pickAmongMany(name: BalancerName): () => void {
+  const { balancer } = crowd(name, MANY);
+  let key = 1;
+  return () => {
+    key = Math.imul(key, 48_271) >>> 0;
+    balancer.pick(1e9, key);
+  };
+}
+
+function replaceOne(name: BalancerName): () => void {
+  const { balancer, members } = crowd(name, MANY);
+  let next = MANY;
+  return () => {
+    const at = next % MANY;
+    const gone = members[at] as TestMember;
+    members.splice(at, 1);
+    const fresh = memberAt(name, next++);
+    members.push(fresh);
+    balancer.membersChanged(members, [fresh], [gone]);
+    balancer.pick(1e9, next);
+  };
+}
+
+/** Discovery's whole way into the machine: the set as it stands, compared with the last one. */
+function tellMachine(): () => void {
+  const environment = { dial: (port: UpstreamPort) => port.handleConnected(new IdleLink()) };
+  const sidecar = new Sidecar(DEFAULT_SIDECAR_CONFIG, environment, null, () => 0);
+  sidecar.advance(1e9);
+  const endpoints = Array.from({ length: MANY }, (_, at) => memberAt('round_robin', at).endpoint);
+  sidecar.handleEndpoints(endpoints);
+  let next = MANY;
+  return () => {
+    endpoints[next % MANY] = memberAt('round_robin', next++).endpoint;
+    sidecar.handleEndpoints(endpoints);
+  };
 }
 
 /** A link on which nothing happens: it remembers the last stream it opened. */

@@ -22,6 +22,8 @@ export class Script {
       instanceNames: Array.from({ length: instances }, (_, index) => `greeter/${index}`),
       faults: [],
       sidecars: 1,
+      weights: [],
+      keys: 0,
       retryableStatuses: [14],
       ...more,
     };

@@ -22,7 +22,7 @@ describe('weighted round robin', () => {
         const members = setOf(given);
         const total = sum(members);
         const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
-        balancer.membersChanged(members, members);
+        balancer.membersChanged(members, members, []);
         for (let slot = 1; slot <= Math.min(3 * total, 2_000); slot++) {
           (balancer.pick() as TestMember).picks++;
           for (const { picks, endpoint } of members) {
@@ -38,7 +38,7 @@ describe('weighted round robin', () => {
   it('with equal weights is round robin: any N in a row are N different ones', () => {
     const members = setOf([3, 3, 3, 3, 3]);
     const balancer = new WeightedRoundRobin<TestMember>(seeded(4));
-    balancer.membersChanged(members, members);
+    balancer.membersChanged(members, members, []);
     const all = Array.from({ length: 100 }, () => balancer.pick());
     for (let at = 0; at + 5 <= all.length; at++) expect(new Set(all.slice(at, at + 5)).size).toBe(5);
   });
@@ -48,7 +48,7 @@ describe('weighted round robin', () => {
     for (let seed = 0; seed < 20; seed++) {
       const members = setOf([1, 1, 1, 1]);
       const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
-      balancer.membersChanged(members, members);
+      balancer.membersChanged(members, members, []);
       orders.add(Array.from({ length: 4 }, () => balancer.pick()?.name).join(' '));
     }
     expect(orders.size).toBeGreaterThan(8);
@@ -57,12 +57,12 @@ describe('weighted round robin', () => {
   it('LB-02: a member that flaps every few picks favours nobody, and shares hold over all changes', () => {
     const members = setOf([1, 2, 7, 4]);
     const balancer = new WeightedRoundRobin<TestMember>(seeded(2));
-    balancer.membersChanged(members, members);
+    balancer.membersChanged(members, members, []);
     const flapping = members[3] as TestMember;
     const due = [0, 0, 0, 0];
     for (let round = 0; round < 2_000; round++) {
       flapping.pickable = !flapping.pickable;
-      balancer.memberChanged();
+      balancer.memberChanged(flapping);
       const total = flapping.pickable ? 14 : 10;
       for (let pick = 0; pick < 3; pick++) {
         (balancer.pick() as TestMember).picks++;
@@ -76,14 +76,23 @@ describe('weighted round robin', () => {
     for (const share of [a, b, c]) expect(Math.abs(share / c - 1)).toBeLessThan(0.02);
   });
 
+  it('a retry has nobody else when all were tried', () => {
+    const members = setOf([1, 1]);
+    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    balancer.membersChanged(members, members, []);
+    expect(members).toContain(balancer.pickRetry(members));
+    balancer.pick();
+    expect(members).toContain(balancer.pickRetry(members));
+  });
+
   it('LB-06: another weight counts from the next pick on', () => {
     const members = setOf([10, 10]);
     const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
-    balancer.membersChanged(members, members);
+    balancer.membersChanged(members, members, []);
     for (let pick = 0; pick < 20; pick++) balancer.pick();
     const heavy = members[0] as TestMember;
     heavy.endpoint = { ...heavy.endpoint, weight: 90 };
-    balancer.memberChanged();
+    balancer.memberChanged(heavy);
     for (let pick = 0; pick < 200; pick++) (balancer.pick() as TestMember).picks++;
     expect(Math.abs(heavy.picks - 180)).toBeLessThanOrEqual(2);
   });
@@ -91,15 +100,15 @@ describe('weighted round robin', () => {
   it('goes on when those that were behind have left', () => {
     const members = setOf([1, 1, 50]);
     const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
-    balancer.membersChanged(members, members);
+    balancer.membersChanged(members, members, []);
     for (let round = 0; round < 200; round++) {
       (balancer.pick() as TestMember).picks++;
       const gone = members[round % 3] as TestMember;
       gone.pickable = false;
-      balancer.memberChanged();
+      balancer.memberChanged(gone);
       expect(balancer.pick()?.pickable).toBe(true);
       gone.pickable = true;
-      balancer.memberChanged();
+      balancer.memberChanged(gone);
     }
   });
 });

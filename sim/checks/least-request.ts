@@ -1,0 +1,135 @@
+/**
+ * check.leastRequest (LB-07). Per sidecar, over first picks among two or more pickable instances: never the one that had more
+ * attempts of this sidecar under way than any other (two different ones are drawn, so the busiest of all always loses). With
+ * `slowShareMax`, an instance that a fault made slow got at most this share of the first picks while it was.
+ */
+import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
+import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
+import { limit } from './params.ts';
+
+const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
+const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
+/** Fewer picks show no share. */
+const PICKS_MIN = 100;
+
+export function leastRequest(params: { slowShareMax?: number } = {}): CheckSpec {
+  const { slowShareMax } = params;
+  if (slowShareMax !== undefined) limit(slowShareMax, 'slowShareMax', 'leastRequest', 0, 1);
+  const spec: CheckSpec = {
+    name: 'leastRequest',
+    params: slowShareMax === undefined ? {} : { slowShareMax },
+    start: (context) => new LeastRequest(spec, slowShareMax ?? null, context),
+  };
+  return spec;
+}
+
+class View {
+  readonly pickable: Uint8Array;
+  readonly active: Int32Array;
+
+  constructor(instances: number) {
+    this.pickable = new Uint8Array(instances);
+    this.active = new Int32Array(instances);
+  }
+
+  /** It is pickable and busier than every other pickable one, of which there is one at least. */
+  isBusiest(instance: number): boolean {
+    if (this.pickable[instance] !== 1) return false;
+    const own = this.active[instance] as number;
+    let others = 0;
+    for (let other = 0; other < this.active.length; other++) {
+      if (other === instance || this.pickable[other] !== 1) continue;
+      if ((this.active[other] as number) >= own) return false;
+      others++;
+    }
+    return others > 0;
+  }
+}
+
+class LeastRequest implements CheckRun {
+  readonly kinds = [
+    Kind.attemptSent,
+    Kind.attemptEnded,
+    Kind.endpointChanged,
+    Kind.faultApplied,
+    Kind.faultHealed,
+  ];
+  readonly #spec: CheckSpec;
+  readonly #slowShareMax: number | null;
+  readonly #context: CheckContext;
+  readonly #views: (View | undefined)[] = [];
+  readonly #broken = new Evidence();
+  /** Instances that are slow now; picks while any is, and those that went there. */
+  readonly #slow = new Set<number>();
+  #picksBeside = 0;
+  #picksSlow = 0;
+  #judged = 0;
+
+  constructor(spec: CheckSpec, slowShareMax: number | null, context: CheckContext) {
+    this.#spec = spec;
+    this.#slowShareMax = slowShareMax;
+    this.#context = context;
+  }
+
+  onEvent(event: EventView): void {
+    const { kind, instance } = event;
+    if (kind === Kind.faultApplied || kind === Kind.faultHealed) {
+      if (this.#context.faults[event.call]?.kind !== 'latency') return;
+      if (kind === Kind.faultApplied) this.#slow.add(instance);
+      else this.#slow.delete(instance);
+      return;
+    }
+    const view = (this.#views[event.sidecar] ??= new View(this.#context.instanceNames.length));
+    if (kind === Kind.endpointChanged) {
+      if (event.code === PICKABLE) view.pickable[instance] = 1;
+      else if (event.code === UNPICKABLE) view.pickable[instance] = 0;
+    } else if (kind === Kind.attemptEnded) {
+      view.active[instance] = (view.active[instance] as number) - 1;
+    } else {
+      if (event.detail === 1) this.#pick(view, event);
+      view.active[instance] = (view.active[instance] as number) + 1;
+    }
+  }
+
+  finish(): Verdict {
+    const broken = this.#broken;
+    if (this.#judged === 0) {
+      return verdictOf(
+        this.#spec,
+        'not exercised',
+        0,
+        'No pick found instances that differ in what they have to do.',
+      );
+    }
+    if (broken.count > 0) {
+      const said = `${counted(broken.count, 'pick')} of ${this.#judged} went to the busiest instance. ${broken.first}`;
+      return verdictOf(this.#spec, 'violated', this.#judged, said, broken);
+    }
+    const held = `${counted(this.#judged, 'pick')}, none of them of the busiest instance`;
+    const most = this.#slowShareMax;
+    if (most === null) return verdictOf(this.#spec, 'holds', this.#judged, `${held}.`);
+    if (this.#picksBeside < PICKS_MIN) {
+      const why = `Only ${counted(this.#picksBeside, 'pick')} while an instance was slow.`;
+      return verdictOf(this.#spec, 'not exercised', this.#judged, why);
+    }
+    const share = this.#picksSlow / this.#picksBeside;
+    const said = `${(100 * share).toFixed(1)} % of ${this.#picksBeside} picks went to slow instances, where ${(100 * most).toFixed(1)} % are allowed`;
+    if (share <= most) return verdictOf(this.#spec, 'holds', this.#judged, `${held}; ${said}.`);
+    return verdictOf(this.#spec, 'violated', this.#judged, `${said}.`, broken);
+  }
+
+  #pick(view: View, event: EventView): void {
+    const { instance } = event;
+    if (this.#slow.size > 0) {
+      this.#picksBeside += 1;
+      if (this.#slow.has(instance)) this.#picksSlow += 1;
+    }
+    this.#judged += 1;
+    if (!view.isBusiest(instance) || !this.#broken.add(event.tNs, event.seq)) return;
+    const name = this.#context.instanceNames[instance] ?? String(instance);
+    this.#broken.first =
+      `The first: at ${atTime(event.tNs)} sidecar ${event.sidecar} picked ${name} with ${counted(view.active[instance] as number, 'attempt')} ` +
+      'under way, while every other had fewer.';
+  }
+}
