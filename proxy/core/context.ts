@@ -45,6 +45,11 @@ export class Context {
   /** Members that have not shown yet whether they can be reached. */
   warming = 0;
   pickable = 0;
+  /** Members that are not draining and whose health is known, and those of them that are well. */
+  checked = 0;
+  healthy = 0;
+  /** So few are well that health does not count (Envoy's panic mode). */
+  panic = false;
   nowNs = 0;
   draining = false;
   readonly #tag: Uint8Array | null;
@@ -79,6 +84,15 @@ export class Context {
   pickRetry(request: HeaderBlock, tried: readonly Upstream[]): Upstream | null {
     const key = this.#hashHeader === '' ? 0 : this.#keyOf(request);
     return this.balancer.pickRetry(tried, this.nowNs, key);
+  }
+
+  /** `checked` or `healthy` changed. */
+  reviewPanic(): void {
+    const { panicThreshold } = this.config.balancer;
+    const panic = this.healthy < panicThreshold * this.checked;
+    if (panic === this.panic) return;
+    this.panic = panic;
+    for (const member of this.members) member.update();
   }
 
   /** The response began; a refusal at once, without headers before, is a failure. */

@@ -41,6 +41,9 @@ export class Upstream implements TimerOwner, BalancerMember {
   #replacing = false;
   #failures = 0;
   #connected = false;
+  /** What it counts for in `context.checked` and `context.healthy`. */
+  #checked = 0;
+  #healthy = 0;
   readonly #waiting: WaitList;
   readonly #dialTimer: Timer;
   readonly #reconnectTimer: Timer;
@@ -230,7 +233,7 @@ export class Upstream implements TimerOwner, BalancerMember {
       this.#connected = connected;
       this.tell(connected ? 'connected' : 'disconnected');
     }
-    const healthy = this.#prober === null || this.health.healthy === true;
+    const healthy = this.#prober === null || this.#countHealth();
     const reachable = connected || this.#replacing;
     const pickable = !this.removed && !this.endpoint.draining && healthy && reachable;
     if (pickable === this.pickable) return;
@@ -240,6 +243,22 @@ export class Upstream implements TimerOwner, BalancerMember {
     this.tell(pickable ? 'pickable' : 'unpickable');
     if (pickable) context.releaseWaiting();
     else this.#requeue();
+  }
+
+  /** Counts it among those that were checked, and those that are well; true when it may be picked by its health. */
+  #countHealth(): boolean {
+    const context = this.#context;
+    const counts = !this.removed && !this.endpoint.draining && this.health.healthy !== null;
+    const checked = counts ? 1 : 0;
+    const healthy = counts && this.health.healthy === true ? 1 : 0;
+    if (checked !== this.#checked || healthy !== this.#healthy) {
+      context.checked += checked - this.#checked;
+      context.healthy += healthy - this.#healthy;
+      this.#checked = checked;
+      this.#healthy = healthy;
+      context.reviewPanic();
+    }
+    return this.health.healthy === true || (context.panic && counts);
   }
 
   tell(change: EndpointChange): void {

@@ -11,6 +11,8 @@ import { type OptionReader, usage } from './option-reader.ts';
 /** Settings that only some balancers read, by their raw name. */
 const OWN_SETTINGS: Readonly<Record<string, readonly BalancerName[]>> = {
   'hash-header': ['ring_hash', 'maglev'],
+  'balancer.slowStartMs': ['weighted_round_robin', 'least_request'],
+  'balancer.slowStartFloor': ['weighted_round_robin', 'least_request'],
   'balancer.choices': ['least_request'],
   'balancer.decayMs': ['p2c_ewma'],
   'balancer.failurePenaltyMs': ['p2c_ewma'],
@@ -33,6 +35,9 @@ export function readBalancer(read: OptionReader): BalancerConfig {
   const config = {
     name,
     hashHeader: readHeader(read, name),
+    panicThreshold: read.number('balancer.panicThreshold', base.panicThreshold, 0, 1),
+    slowStartMs: read.number('balancer.slowStartMs', base.slowStartMs, 0, 86_400_000),
+    slowStartFloor: read.number('balancer.slowStartFloor', base.slowStartFloor, 0.125, 1),
     choices: read.integer('balancer.choices', base.choices, 2, 10),
     decayMs: read.number('balancer.decayMs', base.decayMs, 1, 3_600_000),
     failurePenaltyMs: read.number('balancer.failurePenaltyMs', base.failurePenaltyMs, 0, 3_600_000),

@@ -103,6 +103,9 @@ function balancerTexts(given: ConfigFile['balancer']): RawOptions {
   return {
     balancer: given.name,
     'hash-header': given.hashHeader,
+    'balancer.panicThreshold': text(given.panicThreshold),
+    'balancer.slowStartMs': text(given.slowStartMs),
+    'balancer.slowStartFloor': text(given.slowStartFloor),
     'balancer.choices': text(given.choices),
     'balancer.decayMs': text(given.decayMs),
     'balancer.failurePenaltyMs': text(given.failurePenaltyMs),

@@ -26,6 +26,21 @@ export const CONFIG_SCHEMA = z.strictObject({
       z.strictObject({
         name: balancerName,
         hashHeader: text('ring_hash, maglev: the request header whose value decides'),
+        panicThreshold: z
+          .number()
+          .min(0)
+          .max(1)
+          .describe('below this share of healthy endpoints unhealthy ones are picked, too; 0: never')
+          .optional(),
+        slowStartMs: milliseconds(
+          'weighted_round_robin, least_request: until a new endpoint has its whole weight',
+        ),
+        slowStartFloor: z
+          .number()
+          .min(0.125)
+          .max(1)
+          .describe('the share of its weight that a new endpoint has at first')
+          .optional(),
         choices: count('least_request: endpoints looked at for each pick, 2 to 10'),
         decayMs: milliseconds('p2c_ewma: after so long, 1/e of a latency is still remembered'),
         failurePenaltyMs: milliseconds('p2c_ewma: a failed attempt counts as one that took so long'),

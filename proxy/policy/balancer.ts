@@ -16,6 +16,9 @@ export class Standing {
   /** Weighted round robin: picks in this period, and the slot in which the period began. */
   taken = 0;
   base = 0;
+  /** Slow start: how many sixteenths of its weight it has, and since when it grows; -1: since the next pick. */
+  step = 16;
+  sinceNs = -1;
   /** Peak EWMA: latency in ns, and when it was noted. */
   costNs = 0;
   notedNs = 0;

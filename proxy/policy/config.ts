@@ -18,6 +18,12 @@ export interface BalancerConfig {
   name: BalancerName;
   /** ring_hash and maglev: the request header whose value decides, in lower case; '' with all others. */
   hashHeader: string;
+  /** Below this share of healthy ones among those that were checked, unhealthy ones are picked, too (Envoy's panic); 0: never. */
+  panicThreshold: number;
+  /** weighted_round_robin, least_request: an endpoint has its whole weight only so long after it became pickable; 0: at once. */
+  slowStartMs: number;
+  /** The share of it that it has at first. */
+  slowStartFloor: number;
   /** least_request: how many endpoints are looked at for each pick (gRFC A48: 2 to 10). */
   choices: number;
   /** p2c_ewma: after so long without a call, 1/e of a latency is still remembered. */
@@ -34,6 +40,9 @@ export interface BalancerConfig {
 export const DEFAULT_BALANCER: BalancerConfig = {
   name: 'round_robin',
   hashHeader: '',
+  panicThreshold: 0,
+  slowStartMs: 0,
+  slowStartFloor: 0.125,
   choices: 2,
   decayMs: 10_000,
   failurePenaltyMs: 1_000,

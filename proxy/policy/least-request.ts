@@ -2,12 +2,14 @@
  * Least request, as Envoy has it. All weights 1: the least busy of a few members drawn at random (two: the power of two
  * choices), any two of which are different ones. Otherwise deadlines with the weight divided by how busy a member is (+ 1).
  */
-import { type Balancer, type BalancerMember, untried, weightOf } from './balancer.ts';
+import { type Balancer, type BalancerMember, untried } from './balancer.ts';
 import { MemberHeap } from './member-heap.ts';
+import type { SlowStart } from './slow-start.ts';
 
 export class LeastRequest<M extends BalancerMember> implements Balancer<M> {
   readonly timesAttempts = false;
   readonly #choices: number;
+  readonly #slowStart: SlowStart<M>;
   readonly #random: () => number;
   /** The pickable ones by deadline; drawn from as a list while all weights are 1. */
   readonly #heap = new MemberHeap<M>();
@@ -16,12 +18,14 @@ export class LeastRequest<M extends BalancerMember> implements Balancer<M> {
   /** The deadline of the last pick: the time of the schedule. */
   #clock = 0;
 
-  constructor(choices: number, random: () => number) {
+  constructor(choices: number, slowStart: SlowStart<M>, random: () => number) {
     this.#choices = choices;
+    this.#slowStart = slowStart;
     this.#random = random;
   }
 
-  pick(): M | null {
+  pick(nowNs: number): M | null {
+    if (this.#slowStart.isDue(nowNs)) this.#grow(nowNs);
     const { items } = this.#heap;
     if (items.length < 2) return items[0] ?? null;
     return this.#weighted === 0 ? this.#draw(items) : this.#next();
@@ -45,10 +49,11 @@ export class LeastRequest<M extends BalancerMember> implements Balancer<M> {
   }
 
   memberChanged(member: M): void {
+    const { standing } = member;
+    if (standing.place < 0 && member.pickable) this.#slowStart.begin(member);
     this.#leave(member);
     if (!member.pickable) return;
-    const { standing } = member;
-    standing.weight = weightOf(member);
+    standing.weight = this.#slowStart.weigh(member);
     if (standing.weight !== 1) this.#weighted++;
     // Somewhere in its first turn, so that those who come together do not go together.
     standing.key = this.#clock + this.#random() / standing.weight;
@@ -62,6 +67,11 @@ export class LeastRequest<M extends BalancerMember> implements Balancer<M> {
     if (standing.place < 0) return;
     this.#heap.remove(member);
     if (standing.weight !== 1) this.#weighted--;
+  }
+
+  /** With slow start a weight is 16 at the end and no less than 2 meanwhile, so it always counts as one. */
+  #grow(nowNs: number): void {
+    for (const member of this.#slowStart.grown(nowNs)) member.standing.weight = this.#slowStart.weigh(member);
   }
 
   /** The least busy of those drawn; each further draw is of one that is not the best so far. */

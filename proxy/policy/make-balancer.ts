@@ -8,6 +8,7 @@ import { PickFirst } from './pick-first.ts';
 import { RandomPick } from './random.ts';
 import { RingHash } from './ring-hash.ts';
 import { RoundRobin } from './round-robin.ts';
+import { SlowStart } from './slow-start.ts';
 import { WeightedRoundRobin } from './weighted-round-robin.ts';
 
 /** `random`: uniform in [0, 1). */
@@ -19,9 +20,9 @@ export function makeBalancer<M extends BalancerMember>(
     case 'round_robin':
       return new RoundRobin<M>(random());
     case 'weighted_round_robin':
-      return new WeightedRoundRobin<M>(random);
+      return new WeightedRoundRobin<M>(slowStart(config), random);
     case 'least_request':
-      return new LeastRequest<M>(config.choices, random);
+      return new LeastRequest<M>(config.choices, slowStart(config), random);
     case 'p2c_ewma':
       return new P2cEwma<M>(config, random);
     case 'ring_hash':
@@ -33,4 +34,8 @@ export function makeBalancer<M extends BalancerMember>(
     case 'random':
       return new RandomPick<M>(random);
   }
+}
+
+function slowStart<M extends BalancerMember>(config: BalancerConfig): SlowStart<M> {
+  return new SlowStart<M>(config.slowStartMs, config.slowStartFloor);
 }

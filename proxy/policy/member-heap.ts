@@ -33,11 +33,6 @@ export class MemberHeap<M extends BalancerMember> {
     this.#down(0, this.items[0] as M);
   }
 
-  /** Empties it; the members' places are void. */
-  clear(): void {
-    this.items.length = 0;
-  }
-
   #up(from: number, member: M): void {
     const { items } = this;
     let place = from;

@@ -8,14 +8,16 @@
  * Why not others: the usual smooth one (nginx's) costs O(N) a pick; deadlines alone (Envoy's) let a heavy member have all its
  * picks of a period before the light ones; the static stride of gRFC A58 looks at O(N) members where one is heavy.
  */
-import { type Balancer, type BalancerMember, untried, weightOf } from './balancer.ts';
+import { type Balancer, type BalancerMember, untried } from './balancer.ts';
 import { MemberHeap } from './member-heap.ts';
+import type { SlowStart } from './slow-start.ts';
 
 /** A part of a pick's time that rounding stays below and 1 ÷ (the greatest weight) is above. */
-const ROUNDING = 1e-5;
+const ROUNDING = 1e-6;
 
 export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M> {
   readonly timesAttempts = false;
+  readonly #slowStart: SlowStart<M>;
   readonly #random: () => number;
   /** Those whose next pick may come, by when it is due; the others, by when it may come. */
   readonly #due = new MemberHeap<M>();
@@ -26,11 +28,14 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   #epoch = 0;
   #slot = 0;
 
-  constructor(random: () => number) {
+  constructor(slowStart: SlowStart<M>, random: () => number) {
+    this.#slowStart = slowStart;
     this.#random = random;
   }
 
-  pick(): M | null {
+  pick(nowNs: number): M | null {
+    if (this.#slowStart.isDue(nowNs))
+      for (const member of this.#slowStart.grown(nowNs)) this.memberChanged(member);
     const due = this.#due;
     const later = this.#later;
     const end = this.#epoch + (this.#slot + 1 - ROUNDING) / this.#total;
@@ -77,10 +82,11 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
 
   /** One that stays takes along what it is ahead of its share or behind it. */
   memberChanged(member: M): void {
+    const { standing } = member;
+    if (standing.place < 0 && member.pickable) this.#slowStart.begin(member);
     const ahead = this.#leave(member);
     if (!member.pickable) return;
-    const { standing } = member;
-    const weight = weightOf(member);
+    const weight = this.#slowStart.weigh(member);
     this.#moveTo(this.#now, this.#total + weight);
     standing.weight = weight;
     standing.taken = 0;

@@ -16,7 +16,8 @@ const INSTANCES_MAX = 10_000;
 const SIDECARS_MAX = 1_000;
 /** What each balancer can be told. */
 const SETTINGS: Partial<Record<BalancerName, readonly string[]>> = {
-  least_request: ['choices'],
+  weighted_round_robin: ['slowStartMs', 'slowStartFloor'],
+  least_request: ['choices', 'slowStartMs', 'slowStartFloor'],
   p2c_ewma: ['decayMs', 'failurePenaltyMs'],
   ring_hash: ['hashHeader', 'pointsPerWeight', 'ringSizeMax'],
   maglev: ['hashHeader', 'tableSize'],
@@ -103,11 +104,14 @@ function readBalancer(balancer: BalancerName | BalancerSpec, place: string): voi
   if (!BALANCERS.includes(name)) {
     throw scenarioError(`unknown balancer ${show(name)}`, place, `write one of ${BALANCERS.join(', ')}`);
   }
-  const known = SETTINGS[name] ?? [];
+  const known = ['panicThreshold', ...(SETTINGS[name] ?? [])];
   for (const [key, value] of Object.entries(rest)) {
     if (!known.includes(key)) {
-      const few = known.length === 0 ? 'it has no settings' : `it has ${known.join(', ')}`;
-      throw scenarioError(`the balancer ${name} has no setting '${key}'`, place, few);
+      throw scenarioError(
+        `the balancer ${name} has no setting '${key}'`,
+        place,
+        `it has ${known.join(', ')}`,
+      );
     }
     if (key !== 'hashHeader') number(value, `balancer.${key}`, place, 0, 8_388_608);
   }

@@ -17,6 +17,12 @@ export interface BalancerSpec {
   name: BalancerName;
   /** ring_hash and maglev: the request header whose value decides. */
   hashHeader?: string;
+  /** Below this share of healthy instances unhealthy ones are picked, too; default 0: never. */
+  panicThreshold?: number;
+  /** weighted_round_robin, least_request: until a new instance has its whole weight; default 0. */
+  slowStartMs?: number;
+  /** The share of it that it has at first, 0.125 to 1. */
+  slowStartFloor?: number;
   /** least_request: endpoints looked at for each pick, 2 to 10. */
   choices?: number;
   /** p2c_ewma. */

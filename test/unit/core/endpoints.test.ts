@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Observer } from '../../../proxy/core/observer.ts';
+import { DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { FakeMesh, MS, RESPONSE } from './fake-mesh.ts';
 
@@ -244,6 +245,35 @@ describe('health', () => {
     mesh.endpoints([]);
     mesh.pass(1_000 * MS);
     expect(mesh.link('a').streams).toHaveLength(1);
+  });
+
+  it('LB-18, LB-19: when too few are well, health does not count; draining ones stay out, and it ends', () => {
+    const config = { health: HEALTH, balancer: { ...DEFAULT_BALANCER, panicThreshold: 0.5 } };
+    const mesh = new FakeMesh(4, { config });
+    const states: Record<string, number> = { a: 1, b: 1, c: 1, d: 1 };
+    /** Lets time pass for three checks of each, and tells who is pickable then. */
+    const pickable = (): string => {
+      for (let ms = 0; ms < 400; ms += 2) {
+        for (const [id, serving] of Object.entries(states)) {
+          if (mesh.link(id).open.length > 0) answerCheck(mesh, id, serving);
+        }
+        mesh.pass(2 * MS);
+      }
+      const able = mesh.sidecar.clusters().filter((one) => one.pickable);
+      return able.map(({ id }) => id).join('');
+    };
+    expect(pickable()).toBe('abcd');
+    states['a'] = 2;
+    expect(pickable()).toBe('bcd');
+    states['b'] = 2;
+    expect(pickable()).toBe('cd');
+    // One of four would be left: below one half.
+    states['c'] = 2;
+    expect(pickable()).toBe('abcd');
+    mesh.endpoints(['a', 'b', 'c', 'd'], ['a']);
+    expect(pickable()).toBe('bcd');
+    states['c'] = 1;
+    expect(pickable()).toBe('cd');
   });
 });
 

@@ -44,6 +44,16 @@ describe('the mesh', () => {
     ['a negative latency', greeters(1, { latency: load.constant(-1) }), /'ms' is -1/],
     ['p99 below the median', greeters(1, { latency: load.lognormal({ medianMs: 9, p99Ms: 3 }) }), /p99Ms/],
     [
+      'a setting that the balancer does not have',
+      { mesh: { ...GOOD.mesh, sidecar: { balancer: { name: 'maglev', choices: 2 } } } },
+      /the balancer maglev has no setting 'choices'/,
+    ],
+    [
+      'a weight of nothing',
+      { mesh: { services: { greeter: { instances: 2, weights: [1, 0] } } } },
+      /'weights' is 0/,
+    ],
+    [
       'no such balancer',
       { mesh: { ...GOOD.mesh, sidecar: { balancer: 'fastest' as 'random' } } },
       /unknown balancer "fastest"/,

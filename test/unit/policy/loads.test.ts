@@ -4,6 +4,7 @@ import { DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
 import { LeastRequest } from '../../../proxy/policy/least-request.ts';
 import { P2cEwma } from '../../../proxy/policy/p2c-ewma.ts';
 import { RoundRobin } from '../../../proxy/policy/round-robin.ts';
+import { SlowStart } from '../../../proxy/policy/slow-start.ts';
 import { seeded, TestMember } from './members.ts';
 
 const MS = 1e6;
@@ -39,16 +40,18 @@ function setOf(count: number): TestMember[] {
   return Array.from({ length: count }, (_, at) => new TestMember(`m${at}`));
 }
 
+const least = (choices: number, random: () => number) =>
+  new LeastRequest<TestMember>(choices, new SlowStart(0, 1), random);
 const SLOW = [200, 10, 10, 10, 10];
 
 describe('least request', () => {
   it('LB-07: under one slow member, the power of two choices beats round robin by far', () => {
     const [one, two] = [setOf(5), setOf(5)];
-    const least = new LeastRequest<TestMember>(2, seeded(1));
-    least.membersChanged(one, one, []);
+    const lesser = least(2, seeded(1));
+    lesser.membersChanged(one, one, []);
     const turns = new RoundRobin<TestMember>(0);
     turns.membersChanged(two, two, []);
-    const meanMs = drive(least, one, SLOW, 4_000);
+    const meanMs = drive(lesser, one, SLOW, 4_000);
     const turnsMs = drive(turns, two, SLOW, 4_000);
     expect(turnsMs).toBeCloseTo(48, 0);
     expect(meanMs).toBeLessThan(turnsMs / 2);
@@ -57,30 +60,27 @@ describe('least request', () => {
 
   it('LB-09: draws two different ones, so of two the hung one gets nothing', () => {
     const [hung, good] = setOf(2) as [TestMember, TestMember];
-    const balancer = new LeastRequest<TestMember>(2, seeded(5));
+    const balancer = least(2, seeded(5));
     balancer.membersChanged([hung, good], [hung, good], []);
     hung.active = 1;
-    for (let call = 0; call < 200; call++) expect(balancer.pick()).toBe(good);
+    for (let call = 0; call < 200; call++) expect(balancer.pick(0)).toBe(good);
   });
 
   it('the busiest of all is never picked, and with more choices than members the least busy always is', () => {
     const members = setOf(6);
-    const [two, ten] = [
-      new LeastRequest<TestMember>(2, seeded(3)),
-      new LeastRequest<TestMember>(10, seeded(3)),
-    ];
+    const [two, ten] = [least(2, seeded(3)), least(10, seeded(3))];
     members.forEach((member, at) => (member.active = at));
     two.membersChanged(members, members, []);
-    for (let call = 0; call < 500; call++) expect(two.pick()).not.toBe(members[5]);
+    for (let call = 0; call < 500; call++) expect(two.pick(0)).not.toBe(members[5]);
     for (const { standing } of members) standing.place = -1;
     ten.membersChanged(members, members, []);
-    const picks = Array.from({ length: 500 }, () => ten.pick());
+    const picks = Array.from({ length: 500 }, () => ten.pick(0));
     expect(picks.filter((one) => one === members[0]).length).toBeGreaterThan(400);
   });
 
   it('a retry goes to the less busy of two that were not tried', () => {
     const members = setOf(3);
-    const balancer = new LeastRequest<TestMember>(2, seeded(3));
+    const balancer = least(2, seeded(3));
     balancer.membersChanged(members, members, []);
     (members[1] as TestMember).active = 5;
     const picks = Array.from({ length: 100 }, () => balancer.pickRetry([members[0] as TestMember]));
@@ -90,14 +90,14 @@ describe('least request', () => {
 
   it('with weights, shares follow them while nobody is busy, and shrink with what is under way', () => {
     const members = [new TestMember('a', 1), new TestMember('b', 2), new TestMember('c', 7)];
-    const balancer = new LeastRequest<TestMember>(2, seeded(1));
+    const balancer = least(2, seeded(1));
     balancer.membersChanged(members, members, []);
-    for (let call = 0; call < 1_000; call++) (balancer.pick() as TestMember).picks++;
+    for (let call = 0; call < 1_000; call++) (balancer.pick(0) as TestMember).picks++;
     members.forEach(({ picks }, at) => expect(Math.abs(picks - [100, 200, 700][at]!)).toBeLessThan(3));
     const [a, b, c] = members as [TestMember, TestMember, TestMember];
     c.active = 6;
     for (const member of members) member.picks = 0;
-    for (let call = 0; call < 1_000; call++) (balancer.pick() as TestMember).picks++;
+    for (let call = 0; call < 1_000; call++) (balancer.pick(0) as TestMember).picks++;
     // 7 ÷ (6 + 1) is 1: now 1 : 2 : 1.
     expect([a, b, c].every(({ picks }, at) => Math.abs(picks - [250, 500, 250][at]!) < 10)).toBe(true);
     const light = { ...c.endpoint, weight: 1 };
@@ -105,7 +105,7 @@ describe('least request', () => {
       member.endpoint = { ...light, address: member.name };
       balancer.memberChanged(member);
     }
-    for (let call = 0; call < 100; call++) expect(balancer.pick()).not.toBe(c);
+    for (let call = 0; call < 100; call++) expect(balancer.pick(0)).not.toBe(c);
   });
 });
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LeastRequest } from '../../../proxy/policy/least-request.ts';
 import { RoundRobin } from '../../../proxy/policy/round-robin.ts';
+import { SlowStart } from '../../../proxy/policy/slow-start.ts';
 import { WeightedRoundRobin } from '../../../proxy/policy/weighted-round-robin.ts';
 import { seeded, TestMember } from './members.ts';
 
@@ -21,10 +23,10 @@ describe('weighted round robin', () => {
       fc.property(weights, fc.nat(), (given, seed) => {
         const members = setOf(given);
         const total = sum(members);
-        const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
+        const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(seed));
         balancer.membersChanged(members, members, []);
         for (let slot = 1; slot <= Math.min(3 * total, 2_000); slot++) {
-          (balancer.pick() as TestMember).picks++;
+          (balancer.pick(0) as TestMember).picks++;
           for (const { picks, endpoint } of members) {
             const share = (slot * (endpoint.weight ?? 1)) / total;
             if (Math.abs(picks - share) >= 1) expect([slot, picks]).toEqual([slot, share]);
@@ -37,9 +39,9 @@ describe('weighted round robin', () => {
 
   it('with equal weights is round robin: any N in a row are N different ones', () => {
     const members = setOf([3, 3, 3, 3, 3]);
-    const balancer = new WeightedRoundRobin<TestMember>(seeded(4));
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(4));
     balancer.membersChanged(members, members, []);
-    const all = Array.from({ length: 100 }, () => balancer.pick());
+    const all = Array.from({ length: 100 }, () => balancer.pick(0));
     for (let at = 0; at + 5 <= all.length; at++) expect(new Set(all.slice(at, at + 5)).size).toBe(5);
   });
 
@@ -47,16 +49,16 @@ describe('weighted round robin', () => {
     const orders = new Set<string>();
     for (let seed = 0; seed < 20; seed++) {
       const members = setOf([1, 1, 1, 1]);
-      const balancer = new WeightedRoundRobin<TestMember>(seeded(seed));
+      const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(seed));
       balancer.membersChanged(members, members, []);
-      orders.add(Array.from({ length: 4 }, () => balancer.pick()?.name).join(' '));
+      orders.add(Array.from({ length: 4 }, () => balancer.pick(0)?.name).join(' '));
     }
     expect(orders.size).toBeGreaterThan(8);
   });
 
   it('LB-02: a member that flaps every few picks favours nobody, and shares hold over all changes', () => {
     const members = setOf([1, 2, 7, 4]);
-    const balancer = new WeightedRoundRobin<TestMember>(seeded(2));
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(2));
     balancer.membersChanged(members, members, []);
     const flapping = members[3] as TestMember;
     const due = [0, 0, 0, 0];
@@ -65,7 +67,7 @@ describe('weighted round robin', () => {
       balancer.memberChanged(flapping);
       const total = flapping.pickable ? 14 : 10;
       for (let pick = 0; pick < 3; pick++) {
-        (balancer.pick() as TestMember).picks++;
+        (balancer.pick(0) as TestMember).picks++;
         members.forEach((member, at) => {
           if (member.pickable) due[at] = (due[at] as number) + (member.endpoint.weight ?? 1) / total;
         });
@@ -78,37 +80,95 @@ describe('weighted round robin', () => {
 
   it('a retry has nobody else when all were tried', () => {
     const members = setOf([1, 1]);
-    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(1));
     balancer.membersChanged(members, members, []);
     expect(members).toContain(balancer.pickRetry(members));
-    balancer.pick();
+    balancer.pick(0);
     expect(members).toContain(balancer.pickRetry(members));
   });
 
   it('LB-06: another weight counts from the next pick on', () => {
     const members = setOf([10, 10]);
-    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(1));
     balancer.membersChanged(members, members, []);
-    for (let pick = 0; pick < 20; pick++) balancer.pick();
+    for (let pick = 0; pick < 20; pick++) balancer.pick(0);
     const heavy = members[0] as TestMember;
     heavy.endpoint = { ...heavy.endpoint, weight: 90 };
     balancer.memberChanged(heavy);
-    for (let pick = 0; pick < 200; pick++) (balancer.pick() as TestMember).picks++;
+    for (let pick = 0; pick < 200; pick++) (balancer.pick(0) as TestMember).picks++;
     expect(Math.abs(heavy.picks - 180)).toBeLessThanOrEqual(2);
   });
 
   it('goes on when those that were behind have left', () => {
     const members = setOf([1, 1, 50]);
-    const balancer = new WeightedRoundRobin<TestMember>(seeded(1));
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(0, 1), seeded(1));
     balancer.membersChanged(members, members, []);
     for (let round = 0; round < 200; round++) {
-      (balancer.pick() as TestMember).picks++;
+      (balancer.pick(0) as TestMember).picks++;
       const gone = members[round % 3] as TestMember;
       gone.pickable = false;
       balancer.memberChanged(gone);
-      expect(balancer.pick()?.pickable).toBe(true);
+      expect(balancer.pick(0)?.pickable).toBe(true);
       gone.pickable = true;
       balancer.memberChanged(gone);
+    }
+  });
+
+  it('LB-15, LB-16: slow start ramps and ends', () => {
+    const [old, fresh] = setOf([1, 1]) as [TestMember, TestMember];
+    fresh.pickable = false;
+    for (const balancer of [
+      new WeightedRoundRobin<TestMember>(new SlowStart(16_000, 0.125), seeded(1)),
+      new LeastRequest<TestMember>(2, new SlowStart(16_000, 0.125), seeded(1)),
+    ]) {
+      for (const { standing } of [old, fresh]) standing.place = -1;
+      fresh.pickable = false;
+      balancer.membersChanged([old, fresh], [old, fresh], []);
+      const shares: number[] = [];
+      for (let second = 0; second < 64; second++) {
+        if (second === 32) {
+          fresh.pickable = true;
+          balancer.memberChanged(fresh);
+        }
+        let picks = 0;
+        for (let call = 0; call < 100; call++)
+          if (balancer.pick((second + call / 100) * 1e9) === fresh) picks++;
+        shares.push(picks);
+      }
+      expect(shares.slice(0, 32).every((picks) => picks === 0)).toBe(true);
+      const ramp = shares.slice(32, 48);
+      ramp.forEach((picks, age) => {
+        const factor = Math.max(2, age) / 16;
+        expect(Math.abs(picks - (100 * factor) / (1 + factor))).toBeLessThan(6);
+        if (age > 0) expect(picks).toBeGreaterThanOrEqual((ramp[age - 1] as number) - 2);
+      });
+      for (const picks of shares.slice(49)) expect(Math.abs(picks - 50)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('slow start of one that leaves meanwhile begins anew, and weights count on top', () => {
+    const [old, fresh] = setOf([1, 3]) as [TestMember, TestMember];
+    fresh.pickable = false;
+    const balancer = new WeightedRoundRobin<TestMember>(new SlowStart(16_000, 0.5), seeded(1));
+    balancer.membersChanged([old, fresh], [old, fresh], []);
+    const share = (atMs: number): number => {
+      let picks = 0;
+      for (let call = 0; call < 100; call++) if (balancer.pick(atMs * 1e6) === fresh) picks++;
+      return picks;
+    };
+    expect(share(20_000)).toBe(0);
+    share(40_000);
+    for (const [pickable, atMs, wanted] of [
+      [true, 50_000, 60],
+      [false, 65_000, 0],
+      [true, 70_000, 60],
+      [true, 90_000, 75],
+    ] as const) {
+      if (fresh.pickable !== pickable) {
+        fresh.pickable = pickable;
+        balancer.memberChanged(fresh);
+      }
+      expect(Math.abs(share(atMs) - wanted)).toBeLessThanOrEqual(2);
     }
   });
 });
