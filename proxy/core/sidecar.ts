@@ -76,13 +76,11 @@ export class Sidecar implements SidecarMachine {
       before.said = endpoint;
       known++;
     }
-    const gone: Upstream[] = [];
-    if (known + fresh.length < this.#byAddress.size) {
-      for (const upstream of this.#byAddress.values()) if (upstream.set !== set) gone.push(upstream);
-      for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
-    }
+    const gone = known === members.length ? [] : members.filter((upstream) => upstream.set !== set);
+    for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
     if (gone.length > 0 || fresh.length > 0) {
-      context.members = [...this.#byAddress.values()];
+      const stay = gone.length === 0 ? members : members.filter((upstream) => upstream.set === set);
+      context.members = [...stay, ...fresh];
       context.balancer.membersChanged(context.members, fresh, gone);
     }
     // New ones first: a set that changes whole is never empty on the way (DC-20).

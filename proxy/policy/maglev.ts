@@ -5,7 +5,6 @@
  */
 import { type Balancer, type BalancerMember, weightOf } from './balancer.ts';
 import { hashAgain, hashText } from './hash.ts';
-import { MemberHeap } from './member-heap.ts';
 
 /** Other slots that a key tries, before those next to the last one. */
 const LOOKS_MAX = 16;
@@ -74,62 +73,60 @@ export class Maglev<M extends BalancerMember> implements Balancer<M> {
     return this.#members[this.#table[slot] as number] as M;
   }
 
-  /** Members claim their next free slot; whose turn it is says (claims so far + 1) ÷ weight. */
+  /** Members claim their next free slot in turn. Linear but for the claims of the last slots, which find most of them taken. */
   #build(): void {
     this.#stale = false;
     const members = this.#members;
     if (members.length === 0) return;
-    const size = this.#table.length;
-    const claims = new Claims(this.#table);
-    const even = members.every((member) => weightOf(member) === weightOf(members[0] as M));
-    members.forEach((member, rank) => {
-      member.standing.weight = weightOf(member);
-      claims.enter(hashText(member.endpoint.address), rank);
+    for (const member of members) member.standing.weight = weightOf(member);
+    const table = this.#table.fill(EMPTY);
+    const size = table.length;
+    const next = new Uint32Array(members.length);
+    const stride = new Uint32Array(members.length);
+    members.forEach(({ endpoint }, rank) => {
+      const hash = hashText(endpoint.address);
+      next[rank] = hashAgain(hash, 0) % size;
+      stride[rank] = 1 + (hashAgain(hash, 1) % (size - 1));
     });
-    if (even) for (let turn = 0; turn < size; turn++) claims.take(turn % members.length);
-    else takeByWeight(members, claims, size);
+    const turns = turnsOf(members, size);
+    for (let turn = 0; turn < size; turn++) {
+      const rank = turns[turn] as number;
+      const step = stride[rank] as number;
+      let at = next[rank] as number;
+      while (table[at] !== EMPTY) at = at + step < size ? at + step : at + step - size;
+      table[at] = rank;
+      next[rank] = at;
+    }
   }
 }
 
-/** The permutations and how far each has come. */
-class Claims {
-  readonly #table: Uint32Array;
-  readonly #next: number[] = [];
-  readonly #stride: number[] = [];
-
-  constructor(table: Uint32Array) {
-    this.#table = table.fill(EMPTY);
-  }
-
-  enter(hash: number, rank: number): void {
-    this.#next[rank] = hashAgain(hash, 0) % this.#table.length;
-    this.#stride[rank] = 1 + (hashAgain(hash, 1) % (this.#table.length - 1));
-  }
-
-  /** There is a free slot. */
-  take(rank: number): void {
-    const size = this.#table.length;
-    const stride = this.#stride[rank] as number;
-    let at = this.#next[rank] as number;
-    while (this.#table[at] !== EMPTY) at = at + stride < size ? at + stride : at + stride - size;
-    this.#table[at] = rank;
-    this.#next[rank] = at;
-  }
-}
-
-function takeByWeight<M extends BalancerMember>(members: readonly M[], claims: Claims, size: number): void {
-  const turns = new MemberHeap<M>();
-  members.forEach((member, rank) => {
-    member.standing.tie = rank;
-    member.standing.key = 1 / member.standing.weight;
-    turns.push(member);
+/** Whose turn it is, for at least `size` turns: the k-th of a member comes at (k + ½) ÷ its weight, sorted into `size` buckets. */
+function turnsOf(members: readonly BalancerMember[], size: number): Uint32Array {
+  const total = members.reduce((sum, { standing }) => sum + standing.weight, 0);
+  // Rounding loses half a turn of each member at most.
+  const until = (size + members.length) / total;
+  const starts = new Uint32Array(size + 1);
+  const each = (visit: (bucket: number, rank: number) => void): void => {
+    members.forEach(({ standing }, rank) => {
+      const turns = Math.ceil(until * standing.weight - 0.5);
+      for (let turn = 0; turn < turns; turn++) {
+        visit(Math.min(size - 1, Math.floor(((turn + 0.5) / standing.weight / until) * size)), rank);
+      }
+    });
+  };
+  each((bucket) => {
+    starts[bucket + 1] = (starts[bucket + 1] as number) + 1;
   });
-  for (let slot = 0; slot < size; slot++) {
-    const { standing } = turns.items[0] as M;
-    claims.take(standing.tie);
-    standing.key += 1 / standing.weight;
-    turns.leastGrew();
+  for (let bucket = 0; bucket < size; bucket++) {
+    starts[bucket + 1] = (starts[bucket + 1] as number) + (starts[bucket] as number);
   }
+  const ranks = new Uint32Array(starts[size] as number);
+  each((bucket, rank) => {
+    const place = starts[bucket] as number;
+    starts[bucket] = place + 1;
+    ranks[place] = rank;
+  });
+  return ranks;
 }
 
 function byAddress(one: BalancerMember, other: BalancerMember): number {

@@ -53,10 +53,10 @@ export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
     return ready[begin] as T;
   }
 
-  membersChanged(members: readonly T[], _added: readonly T[], removed: readonly T[]): void {
+  membersChanged(members: readonly T[], added: readonly T[], removed: readonly T[]): void {
     this.#members = members;
-    for (let place = 0; place < members.length; place++) (members[place] as T).standing.place = place;
     for (const { standing } of removed) standing.place = -1;
+    for (const { standing } of added) standing.place = 0;
     this.#stale = true;
   }
 
@@ -86,8 +86,8 @@ export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
     const members = this.#members;
     for (let step = 0; step < old.length; step++) {
       const candidate = old[(this.#next + step) % old.length] as T;
-      const { place } = candidate.standing;
-      if (place < 0) continue;
+      if (candidate.standing.place < 0) continue;
+      const place = members.indexOf(candidate);
       for (let ahead = 0; ahead < members.length; ahead++) {
         const member = members[(place + ahead) % members.length] as T;
         if (member.pickable) return member;
