@@ -6,6 +6,8 @@ export { toSource } from './engine/to-source.ts';
 export { scenario } from './engine/scenario.ts';
 export { load } from './engine/load.ts';
 export { check } from './checks/index.ts';
+export { RULES } from './rules/index.ts';
+export type { Rule, RuleKind } from './rules/index.ts';
 export { MeshwrightError } from './base/errors.ts';
 export type { Duration } from './base/units.ts';
 export type { CheckContext, CheckRun, CheckSpec, Outcome, Verdict } from './spec/check.ts';

@@ -14,7 +14,7 @@ describe('a call', () => {
     expect(mesh.sidecar.stats().callsAlive).toBe(0);
   });
 
-  it('LB-01 round robin: n picks in a row hit n endpoints', () => {
+  it('LB-01: round robin, n picks in a row hit n endpoints', () => {
     const mesh = new FakeMesh(5);
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 5; i++) mesh.call();

@@ -1,0 +1,141 @@
+/** Discovery: which endpoints there are. */
+import type { Rule } from './rule.ts';
+
+export const DISCOVERY: readonly Rule[] = [
+  {
+    id: 'DC-01',
+    kind: 'discovery',
+    rule: 'A removed endpoint gets no new attempt once the removal had time to arrive.',
+    source: 'Envoy EDS; gRFC A27',
+    dialects: 'Envoy keeps a removed host while its active checks pass, unless told otherwise',
+  },
+  {
+    id: 'DC-02',
+    kind: 'discovery',
+    rule: 'Removal lets calls in flight finish.',
+    source: 'Envoy draining',
+    dialects: 'some close connections with the removal',
+  },
+  {
+    id: 'DC-03',
+    kind: 'discovery',
+    rule: 'A new endpoint gets calls within the settling time.',
+    source: 'Envoy EDS',
+  },
+  {
+    id: 'DC-04',
+    kind: 'discovery',
+    rule: 'A draining endpoint gets no new call, by no other door either, and finishes those it has.',
+    source: 'Envoy draining; gRFC A55',
+  },
+  {
+    id: 'DC-05',
+    kind: 'discovery',
+    rule: 'Listing an address twice does no harm, and it is gone when its last entry is.',
+    source: 'gRFC A61; Envoy EDS',
+  },
+  {
+    id: 'DC-06',
+    kind: 'discovery',
+    rule: 'An address that moves to another service comes with no memory, and gets no more calls of the first.',
+    source: 'Envoy health checking, identity',
+  },
+  {
+    id: 'DC-07',
+    kind: 'discovery',
+    rule: 'A rejected update changes nothing: the last good one stays in force.',
+    source: 'xDS protocol, ACK and NACK; gRFC A88',
+  },
+  {
+    id: 'DC-08',
+    kind: 'discovery',
+    rule: 'One bad resource in an update does not hold back its good siblings.',
+    source: 'gRFC A46',
+    dialects: 'how far one bad resource spreads differs by type and by variant',
+  },
+  {
+    id: 'DC-09',
+    kind: 'discovery',
+    rule: 'Each response of the control plane gets one ACK or NACK with its nonce; a stale nonce is ignored.',
+    source: 'xDS protocol',
+  },
+  {
+    id: 'DC-10',
+    kind: 'discovery',
+    rule: 'Losing the source of endpoints changes nothing for calls: the last good set stays, and the return is no empty moment.',
+    source: 'gRFC A57, A27',
+  },
+  {
+    id: 'DC-11',
+    kind: 'discovery',
+    rule: 'After the source is back, what changed meanwhile takes effect, removals included.',
+    source: 'xDS protocol, state of the world',
+  },
+  {
+    id: 'DC-12',
+    kind: 'discovery',
+    rule: 'Moving a route from one cluster to another in the advised order fails no call.',
+    source: 'xDS protocol, eventual consistency; gRFC A74',
+  },
+  {
+    id: 'DC-13',
+    kind: 'discovery',
+    rule: 'A resource is held to be absent only after its timer, which stands still while disconnected.',
+    source: 'xDS protocol; gRFC A57',
+  },
+  {
+    id: 'DC-14',
+    kind: 'discovery',
+    rule: 'A lease that lapses removes its instance, one renewed in time never does, one renewed late brings it back once.',
+    source: 'etcd leases; Consul TTL checks; Eureka',
+  },
+  {
+    id: 'DC-15',
+    kind: 'discovery',
+    rule: 'When most leases lapse together the last set is kept, where that is promised.',
+    source: 'Eureka self-preservation',
+  },
+  {
+    id: 'DC-16',
+    kind: 'discovery',
+    rule: 'DNS is asked again no later than the TTL says and no oftener than the floor.',
+    source: 'RFC 2181 §8; Envoy DNS refresh',
+  },
+  {
+    id: 'DC-17',
+    kind: 'discovery',
+    rule: 'A DNS failure keeps the last answer; an empty answer follows the stated policy.',
+    source: 'RFC 8767; Envoy strict DNS',
+    dialects: 'NXDOMAIN may keep or empty the set',
+  },
+  {
+    id: 'DC-18',
+    kind: 'discovery',
+    rule: 'Strict DNS uses every address, logical DNS one, without cutting connections when the answer turns.',
+    source: 'Envoy service discovery; gRFC A37',
+  },
+  {
+    id: 'DC-19',
+    kind: 'discovery',
+    rule: 'An endpoint that comes and goes many times leaves no connection, timer or memory behind.',
+    source: 'accounting',
+  },
+  {
+    id: 'DC-20',
+    kind: 'discovery',
+    rule: 'An update takes effect whole: no pick sees an empty or half-changed set.',
+    source: 'gRFC A74',
+  },
+  {
+    id: 'DC-21',
+    kind: 'discovery',
+    rule: 'The same set in another order changes nothing.',
+    source: 'gRFC A42, A61',
+  },
+  {
+    id: 'DC-22',
+    kind: 'discovery',
+    rule: 'Each accepted change bites, and pushing the same again does nothing.',
+    source: 'xDS protocol, ACK',
+  },
+];
