@@ -8,7 +8,7 @@ import type { Endpoint } from './config.ts';
 export class Standing {
   /** Index in the balancer's list or heap; -1: in none. */
   place = -1;
-  /** What a heap is ordered by, and what decides between equal ones. */
+  /** What a heap is ordered by, and what decides between equal ones. Weighted round robin: out of the heaps, picks ahead. */
   key = 0;
   tie = 0;
   /** The weight that the balancer counts with. */

@@ -76,16 +76,18 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
     for (const member of removed) this.#leave(member);
     for (const member of added) {
       member.standing.tie = this.#random();
+      member.standing.key = 0;
       this.memberChanged(member);
     }
   }
 
-  /** One that stays takes along what it is ahead of its share or behind it. */
+  /** What it was ahead of its share or behind it goes with it, also through a time in which it could not be picked. */
   memberChanged(member: M): void {
     const { standing } = member;
     if (standing.place < 0 && member.pickable) this.#slowStart.begin(member);
-    const ahead = this.#leave(member);
+    this.#leave(member);
     if (!member.pickable) return;
+    const ahead = standing.key;
     const weight = this.#slowStart.weigh(member);
     this.#moveTo(this.#now, this.#total + weight);
     standing.weight = weight;
@@ -93,7 +95,6 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
     standing.base = this.#now + ahead / weight;
     standing.key = standing.base;
     this.#later.push(member);
-    if (ahead !== 0) this.#moveTo(this.#now + ahead / this.#total, this.#total);
   }
 
   attemptTimed(): void {}
@@ -108,16 +109,14 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
     this.#total = total;
   }
 
-  /** By how many picks it was ahead. The others are as many behind together then, and time moves so that they are not. */
-  #leave(member: M): number {
+  /** Notes by how many picks it was ahead. What the others are owed stays as it is. */
+  #leave(member: M): void {
     const { standing } = member;
-    if (standing.place < 0) return 0;
+    if (standing.place < 0) return;
     const now = this.#now;
-    const ahead = standing.taken - (now - standing.base) * standing.weight;
     const inDue = this.#due.items[standing.place] === member;
     (inDue ? this.#due : this.#later).remove(member);
-    const total = this.#total - standing.weight;
-    this.#moveTo(total === 0 ? now : now - ahead / total, total);
-    return ahead;
+    standing.key = standing.taken - (now - standing.base) * standing.weight;
+    this.#moveTo(now, this.#total - standing.weight);
   }
 }

@@ -3,7 +3,7 @@ import { check, load, scenario } from 'meshwright';
 
 export default scenario('weights of one to six', {
   shows:
-    'Weighted round robin: at every moment each instance has had its share to within two picks, through a restart.',
+    'Weighted round robin: at every moment each instance has had its share to within three picks, through a restart.',
   mesh: {
     services: { greeter: { instances: 4, weights: [1, 2, 3, 6] } },
     sidecar: { balancer: 'weighted_round_robin', health: { intervalMs: 200 } },

@@ -2,7 +2,7 @@
  * check.weightedShare (LB-05, LB-06). Per sidecar, within an epoch (no change of the set it reports as pickable), over first
  * picks: after n picks each instance has had n × its weight ÷ all weights, give or take `errorMax` picks. The scheduler of
  * weighted_round_robin is exact to below one pick from a fresh start; what an instance was ahead or behind when the epoch
- * began goes with it, so the default is 2. Random balancers need more: their error grows with √n.
+ * began goes with it, so the default is 3. Random balancers need more: their error grows with √n.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -15,7 +15,7 @@ const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
 const LOAD_ENDS = 1;
 
 export function weightedShare(params: { errorMax?: number } = {}): CheckSpec {
-  const errorMax = limit(params.errorMax ?? 2, 'errorMax', 'weightedShare', 0.01, 1_000_000);
+  const errorMax = limit(params.errorMax ?? 3, 'errorMax', 'weightedShare', 0.01, 1_000_000);
   const spec: CheckSpec = {
     name: 'weightedShare',
     params: { errorMax },

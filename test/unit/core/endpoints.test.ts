@@ -272,6 +272,13 @@ describe('health', () => {
     expect(pickable()).toBe('abcd');
     mesh.endpoints(['a', 'b', 'c', 'd'], ['a']);
     expect(pickable()).toBe('bcd');
+    // One that was not checked yet is none of those that were.
+    mesh.endpoints(['a', 'b', 'c', 'd', 'e'], ['a']);
+    expect(mesh.sidecar.clusters().find(({ id }) => id === 'e')).toMatchObject({
+      connected: true,
+      pickable: false,
+    });
+    mesh.endpoints(['a', 'b', 'c', 'd'], ['a']);
     states['c'] = 1;
     expect(pickable()).toBe('cd');
   });

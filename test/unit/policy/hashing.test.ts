@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Balancer } from '../../../proxy/policy/balancer.ts';
 import { DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
-import { hashText, mix } from '../../../proxy/policy/hash.ts';
+import { hashAgain, hashText, mix } from '../../../proxy/policy/hash.ts';
 import { Maglev } from '../../../proxy/policy/maglev.ts';
 import { RingHash } from '../../../proxy/policy/ring-hash.ts';
 import { TestMember } from './members.ts';
@@ -143,19 +143,35 @@ describe('ring hash, its points', () => {
     expect(mapOf(stepped)).toEqual(mapOf(filled(() => ring(big), rest)));
   });
 
-  it('equal points belong to the lesser address, whoever came first', () => {
+  it('equal points belong to the lesser address, whoever came first, and leave one by one', () => {
     const names = ['k', 'a', 'z', 'm'];
-    const dense = { pointsPerWeight: 60_000, ringSizeMax: 8_388_608 };
-    const maps = [names, [...names].reverse()].map((order) => {
-      const balancer = ring(dense);
+    const each = 60_000;
+    const owner = new Map<number, string>();
+    const shared = new Map<number, string[]>();
+    for (const name of names) {
+      for (let time = 0; time < each; time++) {
+        const point = hashAgain(hashText(name), time);
+        const other = owner.get(point);
+        if (other === undefined) owner.set(point, name);
+        else if (other !== name) shared.set(point, [other, name].sort());
+      }
+    }
+    expect(shared.size).toBeGreaterThan(1);
+    for (const order of [names, [...names].reverse()]) {
+      const balancer = ring({ pointsPerWeight: each, ringSizeMax: 8_388_608 });
       const members = order.map((one) => new TestMember(one));
       members.forEach((member, at) => balancer.membersChanged(members.slice(0, at + 1), [member], []));
-      const [first, ...others] = members as [TestMember, ...TestMember[]];
-      balancer.membersChanged(others, [], [first]);
-      balancer.membersChanged(members, [first], []);
-      return mapOf(balancer);
-    });
-    expect(maps[0]).toEqual(maps[1]);
+      for (const [point, [lesser]] of shared) expect(balancer.pick(0, point)?.name).toBe(lesser);
+      for (const gone of members) {
+        const rest = members.filter((member) => member !== gone);
+        balancer.membersChanged(rest, [], [gone]);
+        for (const [point, pair] of shared) {
+          const heir = pair.find((name) => name !== gone.name);
+          expect(balancer.pick(0, point)?.name).toBe(pair[0] === gone.name ? heir : pair[0]);
+        }
+        balancer.membersChanged([...rest, gone], [gone], []);
+      }
+    }
   });
 
   it('are halved when they would be too many, also by a weight that grew', () => {
