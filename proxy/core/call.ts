@@ -5,11 +5,9 @@
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
-import { CallRecord } from './call-record.ts';
-import type { Context } from './context.ts';
+import { CallRequest } from './call-request.ts';
 import type { DownstreamSession } from './downstream-session.ts';
 import { Failures } from './failures.ts';
-import { LINGERING } from './lingering.ts';
 import type { AttemptEnd } from './observer.ts';
 import { retryWaitNs } from './retry-wait.ts';
 import { forwardable } from './hop-by-hop.ts';
@@ -19,17 +17,10 @@ import type { Timer } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 
-export class Call extends CallRecord {
-  readonly #context: Context;
-
-  constructor(context: Context) {
-    super();
-    this.#context = context;
-  }
-
+export class Call extends CallRequest {
   /** The request's headers are here. */
   start(session: DownstreamSession, stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
-    const context = this.#context;
+    const context = this.context;
     context.counters.callsStarted++;
     stream.user = this;
     this.session = session;
@@ -48,40 +39,6 @@ export class Call extends CallRecord {
     else this.#sendTo(upstream);
   }
 
-  handleRequestData(bytes: Uint8Array, endStream: boolean): void {
-    if (endStream) this.requestEnded = true;
-    const attempt = this.attempt;
-    const retry = this.#context.config.retry;
-    if (attempt === null) {
-      // Nothing may be thrown away while nothing is sent; without credit the caller cannot go on beyond its window.
-      this.buffer.append(bytes);
-      if (this.buffer.length > retry.bufferBytesMax) this.heldBytes += bytes.length;
-      else this.#creditRequest(bytes.length);
-      return;
-    }
-    const stream = attempt.stream as LinkStream;
-    (attempt.session as UpstreamSession).link?.sendData(stream, bytes, endStream);
-    if (this.buffer.kept && !this.committed) {
-      if (this.buffer.length + bytes.length <= retry.bufferBytesMax) this.buffer.append(bytes);
-      else this.buffer.drop();
-    }
-    if (stream.queuedBytes > 0) this.heldBytes += bytes.length;
-    else this.#creditRequest(bytes.length);
-  }
-
-  handleRequestTrailers(block: HeaderBlock): void {
-    this.requestEnded = true;
-    this.requestTrailers = forwardable(block);
-    const attempt = this.attempt;
-    if (attempt === null) return;
-    attempt.session?.link?.sendTrailers(attempt.stream as LinkStream, this.requestTrailers);
-  }
-
-  /** The endpoint took what was queued toward it. */
-  handleRequestDrained(): void {
-    this.#creditHeld();
-  }
-
   /** The caller took what was queued toward it. */
   handleResponseDrained(): void {
     const attempt = this.attempt;
@@ -98,7 +55,7 @@ export class Call extends CallRecord {
 
   handleResponseHeaders(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
     attempt.httpStatus = block.status;
-    if (this.#context.timesAttempts) this.#context.timeAnswer(attempt, block.grpcStatus);
+    if (this.context.timesAttempts) this.context.timeAnswer(attempt, block.grpcStatus);
     if (this.isGrpc && block.grpcStatus === -1 && (block.status !== 200 || !block.isGrpc || endStream)) {
       return this.#handleAlien(attempt, block, endStream);
     }
@@ -111,7 +68,7 @@ export class Call extends CallRecord {
       this.#complete(block.grpcStatus);
       return;
     }
-    const context = this.#context;
+    const context = this.context;
     this.committed = true;
     this.buffer.drop();
     context.timers.cancel(attempt);
@@ -130,7 +87,7 @@ export class Call extends CallRecord {
       if (this.isGrpc) {
         const status = statusOfHttp(attempt.httpStatus);
         const message = `${attempt.sentTo} ended its response without grpc-status`;
-        link?.sendTrailers(stream, this.#context.answers.trailers(status, message));
+        link?.sendTrailers(stream, this.context.answers.trailers(status, message));
         this.#complete(status);
       } else this.#complete(-1);
       return;
@@ -167,7 +124,7 @@ export class Call extends CallRecord {
   handlePerTryTimeout(attempt: Attempt): void {
     const name = attempt.sentTo;
     this.#endAttempt('per_try_timeout', -1, H2.cancel);
-    const message = `${name}: no answer within ${this.#context.config.retry.perTryTimeoutMs} ms per try`;
+    const message = `${name}: no answer within ${this.context.config.retry.perTryTimeoutMs} ms per try`;
     this.#fail(GRPC.unavailable, message, null, 'per_try_timeout', false);
   }
 
@@ -182,7 +139,7 @@ export class Call extends CallRecord {
 
   /** The endpoint it waited for cannot take it, or one became pickable. */
   pickAgain(): void {
-    const context = this.#context;
+    const context = this.context;
     const { failures } = this;
     const request = this.request as HeaderBlock;
     const upstream =
@@ -193,7 +150,7 @@ export class Call extends CallRecord {
 
   /** Opens the stream; the session has room. */
   sendOn(session: UpstreamSession): void {
-    const context = this.#context;
+    const context = this.context;
     const { nowNs } = context;
     const attempt = context.takeAttempt();
     attempt.call = this;
@@ -212,14 +169,14 @@ export class Call extends CallRecord {
     if (this.number >= 0) {
       context.observer?.attemptSent(nowNs, this.number, this.attemptsSent, session.upstream.id);
     }
-    if (buffered > 0 || this.requestTrailers !== null) this.#replay(attempt, session);
+    if (buffered > 0 || this.requestTrailers !== null) this.replay(attempt, session);
   }
 
   /** Ends the call with an answer made here. */
   answer(grpcStatus: number, message: string): void {
     const link = this.session?.link;
     const stream = this.stream as LinkStream;
-    const { answers } = this.#context;
+    const { answers } = this.context;
     if (this.isGrpc) {
       if (this.committed) link?.sendTrailers(stream, answers.trailers(grpcStatus, message));
       else link?.sendHeaders(stream, answers.trailersOnly(grpcStatus, message), true);
@@ -238,18 +195,6 @@ export class Call extends CallRecord {
     this.answer(grpcStatus, message);
   }
 
-  #replay(attempt: Attempt, session: UpstreamSession): void {
-    const stream = attempt.stream as LinkStream;
-    const { length } = this.buffer;
-    if (length > 0) {
-      const endStream = this.requestEnded && this.requestTrailers === null;
-      session.link?.sendData(stream, this.buffer.bytes(), endStream);
-      if (length > this.#context.config.retry.bufferBytesMax) this.buffer.drop();
-      if (stream.queuedBytes === 0) this.#creditHeld();
-    }
-    if (this.requestTrailers !== null) session.link?.sendTrailers(stream, this.requestTrailers);
-  }
-
   #sendTo(upstream: Upstream): void {
     const session = upstream.sessionWithRoom();
     if (session === null) upstream.enqueue(this);
@@ -257,7 +202,7 @@ export class Call extends CallRecord {
   }
 
   #waitOrFail(): void {
-    const context = this.#context;
+    const context = this.context;
     if (context.warming > 0 && context.pickable === 0) {
       context.waiting.push(this);
       return;
@@ -297,14 +242,14 @@ export class Call extends CallRecord {
     failures.block = block;
     if (this.committed || !this.buffer.kept) return this.#giveUp(failures);
     failures.tried.push(this.upstream as Upstream);
-    const { counters, timers, nowNs } = this.#context;
+    const { counters, timers, nowNs } = this.context;
     if (neverProcessed && !failures.transparentUsed) {
       failures.transparentUsed = true;
       counters.retriesTransparent++;
       return this.#retryNow(failures);
     }
     const atOnce = end === 'connection_lost' && failures.retries === 0;
-    const waitNs = retryWaitNs(this.#context, this, failures, atOnce);
+    const waitNs = retryWaitNs(this.context, this, failures, atOnce);
     if (waitNs < 0) return this.#giveUp(failures);
     failures.retries++;
     failures.retryAlive = true;
@@ -315,7 +260,7 @@ export class Call extends CallRecord {
   }
 
   #retryNow(failures: Failures): void {
-    const upstream = this.#context.pickRetry(this.request as HeaderBlock, failures.tried);
+    const upstream = this.context.pickRetry(this.request as HeaderBlock, failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
   }
@@ -339,7 +284,7 @@ export class Call extends CallRecord {
 
   /** Lets go of the attempt, if there is one. `resetCode` -1: its stream has ended by itself. */
   #endAttempt(end: AttemptEnd, grpcStatus: number, resetCode: number): void {
-    const context = this.#context;
+    const context = this.context;
     const attempt = this.attempt;
     this.#endRetry();
     if (attempt === null) return;
@@ -356,22 +301,12 @@ export class Call extends CallRecord {
   #endRetry(): void {
     if (this.failures === null || !this.failures.retryAlive) return;
     this.failures.retryAlive = false;
-    this.#context.counters.retriesAlive--;
-  }
-
-  #creditRequest(byteCount: number): void {
-    if (byteCount > 0) this.session?.link?.consume(this.stream as LinkStream, byteCount);
-  }
-
-  #creditHeld(): void {
-    if (this.heldBytes === 0) return;
-    this.session?.link?.consume(this.stream as LinkStream, this.heldBytes);
-    this.heldBytes = 0;
+    this.context.counters.retriesAlive--;
   }
 
   /** The caller has its answer, or is gone: counts the call and puts the record back. */
   #end(grpcStatus: number, madeHere: boolean): void {
-    const context = this.#context;
+    const context = this.context;
     if (this.number >= 0) context.observer?.callEnded(context.nowNs, this.number, grpcStatus, madeHere);
     context.counters.callEnded(grpcStatus, this.isGrpc);
     if (madeHere) context.counters.callsAnsweredHere++;
@@ -379,18 +314,9 @@ export class Call extends CallRecord {
     this.#endRetry();
     context.timers.cancel(this);
     if (this.failures !== null) context.timers.cancel(this.failures.backoffTimer);
-    this.#creditHeld();
-    this.#stopUpload();
+    this.creditHeld();
+    this.stopUpload();
     this.clear();
     context.giveCall(this);
-  }
-
-  /** The answer is complete: a caller that still uploads is told to stop (RFC 9113 §8.1), after it took the answer. */
-  #stopUpload(): void {
-    const stream = this.stream as LinkStream;
-    stream.user = null;
-    if (this.requestEnded) return;
-    if (stream.queuedBytes > 0) stream.user = LINGERING;
-    else this.session?.link?.resetStream(stream, H2.noError);
   }
 }
