@@ -1,5 +1,6 @@
 /** The successor's side of taking a port over: first a launcher that gives it a channel, then the channel's messages. */
 import { spawn } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -10,13 +11,14 @@ import type { Inheritance } from './server.ts';
 export type ToCourier = { readonly type: 'give' } | { readonly type: 'taken' } | { readonly type: 'bye' };
 export type FromCourier = { readonly type: 'port' } | { readonly type: 'socket' } | { readonly type: 'done' };
 
+const CHANNEL_FD = 3;
 const ANSWER_MS_MAX = 10_000;
 
 /**
  * Runs this very command again with a channel to the sidecar at the control socket `path`, and ends as it ends: Node has a
- * channel from its start or never.
+ * channel from its start or never. The successor gets the descriptor of the trace, too.
  */
-export async function launchSuccessor(path: string): Promise<never> {
+export async function launchSuccessor(path: string, traceFd: number | null): Promise<never> {
   const socket = connect(path);
   try {
     await once(socket, 'connect');
@@ -24,9 +26,12 @@ export async function launchSuccessor(path: string): Promise<never> {
     throw nobody(path, (error as NodeJS.ErrnoException).code ?? String(error));
   }
   const [, script, ...words] = process.argv as [string, string, ...string[]];
+  const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', socket];
+  if (traceFd !== null)
+    for (let fd = CHANNEL_FD + 1; fd <= traceFd; fd++) stdio.push(fd === traceFd ? fd : 'ignore');
   const successor = spawn(process.execPath, [...process.execArgv, script, ...words], {
-    stdio: ['inherit', 'inherit', 'inherit', socket],
-    env: { ...process.env, NODE_CHANNEL_FD: '3' },
+    stdio,
+    env: { ...process.env, NODE_CHANNEL_FD: String(CHANNEL_FD) },
   });
   socket.destroy();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

@@ -65,10 +65,10 @@ export async function runSidecar(flags: RawOptions): Promise<void> {
 }
 
 /** How to take a running sidecar's port over, where that is asked for; else null. */
-async function predecessor({ takeover, control }: SidecarOptions) {
+async function predecessor({ takeover, control, traceFd }: SidecarOptions) {
   if (!takeover || control === null) return null;
   const { inherit, launchSuccessor } = await import('./handover.ts');
-  if (!process.connected) await launchSuccessor(control);
+  if (!process.connected) await launchSuccessor(control, traceFd);
   return () => inherit(control);
 }
 

@@ -175,7 +175,12 @@ export class SidecarServer<S extends Serving = Generation> {
       stats: async () => {
         const stats: { connectionsRefused?: number } = { ...(await this.#serving?.stats()) };
         const connectionsRefused = (stats.connectionsRefused ?? 0) + this.#refused;
-        return { ...stats, connectionsRefused, reloads: this.#reloads };
+        return {
+          ...stats,
+          connectionsRefused,
+          reloads: this.#reloads,
+          generationsLeaving: this.#leaving.size,
+        };
       },
       clusters: () => this.#serving?.clusters(),
       drain: () => void this.drain(),

@@ -1,4 +1,6 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
+import { crashSeen } from './crash-seen.ts';
+import { cutOver } from './cut-over.ts';
 import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
 import { leastRequest } from './least-request.ts';
@@ -11,6 +13,8 @@ import { roundRobin } from './round-robin.ts';
 import { weightedShare } from './weighted-share.ts';
 
 export const check = {
+  crashSeen,
+  cutOver,
   failover,
   hashAffinity,
   leastRequest,

@@ -8,7 +8,7 @@ export interface FaultArbitraryOptions {
   instances: number;
   /** Length of the run, ms: faults begin in its first half, and what lasts is over by three quarters of it. */
   forMs: number;
-  /** Kinds to draw from; default all but `bandwidth`. */
+  /** Kinds to draw from; default all but `bandwidth`. Those that strike sidecars are never drawn. */
   kinds?: readonly string[];
   /** Most faults in one plan; default 4. A kill with the restart that heals it counts once. */
   faultsMax?: number;
@@ -50,7 +50,10 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
   });
   return fc
     .tuple(
-      fc.subarray([...kinds], { minLength: 1 }),
+      fc.subarray(
+        kinds.filter((kind) => !kind.startsWith('sidecar.')),
+        { minLength: 1 },
+      ),
       fc.uniqueArray(one, {
         selector: (drawn) => drawn.instance,
         minLength: Math.min(faultsMin, most),

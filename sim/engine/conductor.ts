@@ -1,5 +1,6 @@
 /** Drives one world through its time: carries out controls when they are due, and writes what faults did into the journal. */
 import { MeshwrightError } from '../base/errors.ts';
+import type { Control } from '../faults/controls.ts';
 import { Kind } from '../journal/events.ts';
 import type { World } from '../spec/world.ts';
 import type { PlannedFault, TimedControl } from './plan.ts';
@@ -101,7 +102,7 @@ export class Conductor {
     }
   }
 
-  /** Controls of one moment are begun together, in order; each instance does one at a time. */
+  /** Controls of one moment are begun together, in order; each instance, and each sidecar, does one at a time. */
   async #carryOutDue(nowNs: number): Promise<void> {
     const batch: Promise<void>[] = [];
     for (let next = this.#pending[this.#next]; next !== undefined && next.atNs <= nowNs; ) {
@@ -114,30 +115,30 @@ export class Conductor {
   }
 
   #carryOut(timed: TimedControl): Promise<void> {
-    const { instance } = timed.control;
-    const before = this.#underway.get(instance);
+    const key = keyOf(timed.control);
+    const before = this.#underway.get(key);
     const work = before === undefined ? this.#apply(timed) : before.then(() => this.#apply(timed));
     const settled = work.catch((error: unknown) => {
       this.#failure ??= error;
     });
     const marked = settled.then(() => {
-      if (this.#underway.get(instance) === marked) this.#underway.delete(instance);
+      if (this.#underway.get(key) === marked) this.#underway.delete(key);
     });
-    this.#underway.set(instance, marked);
+    this.#underway.set(key, marked);
     return marked;
   }
 
   async #apply(timed: TimedControl): Promise<void> {
     const { control, fault, begins, heals } = timed;
     if (this.#options.signal.aborted) return;
-    if (begins) this.#note(Kind.faultRequested, fault, control.instance);
+    if (begins) this.#note(Kind.faultRequested, fault, control);
     await this.#world.apply(control);
     if (begins) {
-      this.#note(Kind.faultApplied, fault, control.instance);
+      this.#note(Kind.faultApplied, fault, control);
       if (fault.definition.healedByStart === true) this.#awaitStart(control.instance, fault);
     }
     if (control.op === 'start') this.#started(control.instance);
-    if (heals) this.#note(Kind.faultHealed, fault, control.instance);
+    if (heals) this.#note(Kind.faultHealed, fault, control);
   }
 
   #awaitStart(instance: number, fault: PlannedFault): void {
@@ -148,18 +149,24 @@ export class Conductor {
 
   #started(instance: number): void {
     for (const fault of this.#awaitingStart.get(instance) ?? [])
-      this.#note(Kind.faultHealed, fault, instance);
+      this.#note(Kind.faultHealed, fault, { op: 'start', instance });
     this.#awaitingStart.delete(instance);
   }
 
-  #note(kind: Kind, fault: PlannedFault, instance: number): void {
-    this.#world.note(kind, fault.index, instance, fault.code, -1);
+  #note(kind: Kind, fault: PlannedFault, control: Control): void {
+    const sidecar = control.op === 'sidecar' ? control.sidecar : -1;
+    this.#world.note(kind, fault.index, control.instance, fault.code, sidecar);
   }
 
   #check(): void {
     if (this.#failure !== null) throw this.#failure;
     if (this.#options.signal.aborted) throw interruption();
   }
+}
+
+/** What does one thing at a time: an instance from 0, a sidecar below. */
+function keyOf(control: Control): number {
+  return control.op === 'sidecar' ? -1 - control.sidecar : control.instance;
 }
 
 function interruption(): MeshwrightError {

@@ -1,6 +1,8 @@
 /** The faults as methods, for `at(time).kill(…)` and for `mesh.kill(…)`: one builder, two things done with the result. */
 import type { FaultMenu } from '../spec/scenario.ts';
 
+const ALL = 'sidecar/*';
+
 type Params = Readonly<Record<string, unknown>>;
 
 /** `emit` gets each fault as it is named: kind, target, parameters. */
@@ -20,5 +22,11 @@ export function faultMenu<R>(
     resetConnections: (target) => emit('resetConnections', target, {}),
     bandwidth: (target, options) => emit('bandwidth', target, options ?? {}),
     partition: (target, options = {}) => emit('partition', target, options),
+    sidecar: {
+      drain: (target = ALL) => emit('sidecar.drain', target, {}),
+      reload: (target = ALL) => emit('sidecar.reload', target, {}),
+      hotRestart: (target = ALL, options = {}) => emit('sidecar.hotRestart', target, options),
+      crash: (target = ALL, options = {}) => emit('sidecar.crash', target, options),
+    },
   };
 }

@@ -20,6 +20,8 @@ export interface PlannedFault {
   code: number;
   params: unknown;
   instances: readonly number[];
+  /** Sidecars, for a fault on these. */
+  sidecars: readonly number[];
 }
 
 /** A control at its time since load began. */
@@ -61,7 +63,7 @@ export function planScenario(scenario: Scenario): Plan {
   if (load === null && body === null) {
     throw scenarioError('it has no load', place, 'add load: load.open({ ratePerSecond: 100, forMs: 5_000 })');
   }
-  const roster = new Roster(service, settings.instances);
+  const roster = new Roster(service, settings.instances, sidecar.replicas);
   const faults: PlannedFault[] = [];
   const controls: TimedControl[] = [];
   for (const fault of listFaults(scenario, place)) {
@@ -85,6 +87,7 @@ export function planScenario(scenario: Scenario): Plan {
     startupMs: settings.startupMs ?? 50,
     sidecar,
     isolated,
+    handsOver: body !== null || controls.some(({ control }) => control.op === 'sidecar'),
   };
   return { mesh, load, totalNs: load === null ? null : toNs(load.forMs), faults, controls, roster };
 }
@@ -111,8 +114,10 @@ export function planFault(
       : 0;
   const struck = roster.strike(definition, spec.target, count, place, `${spec.atMs} ms`);
   const atNs = toNs(spec.atMs);
-  const instances = struck.map((one) => one.instance);
-  const fault: PlannedFault = { index, atNs, target: spec.target, definition, code, params, instances };
+  const instances = struck.filter((one) => one.instance >= 0).map((one) => one.instance);
+  const sidecars = struck.filter((one) => one.sidecar >= 0).map((one) => one.sidecar);
+  const { target } = spec;
+  const fault: PlannedFault = { index, atNs, target, definition, code, params, instances, sidecars };
   const controls: TimedControl[] = [];
   for (const site of struck) {
     definition.steps(params, { ...site, fault: index }).forEach((step, at) => {

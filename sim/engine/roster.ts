@@ -9,8 +9,13 @@ export class Roster {
   readonly #life: Life[] = [];
   readonly #since: string[] = [];
 
-  constructor(service: string, instances: number) {
+  readonly #sidecars: string[];
+
+  /** `sidecars`: how many there are. */
+  constructor(service: string, instances: number, sidecars: number) {
     this.service = service;
+    // Why each of them is gone; '' while it is not.
+    this.#sidecars = Array.from({ length: sidecars }, () => '');
     for (let index = 0; index < instances; index++) this.#grow('the start');
   }
 
@@ -30,13 +35,14 @@ export class Roster {
   /** Instances that the fault strikes now, in order; afterwards they are what the fault made of them. */
   strike(definition: FaultDefinition, target: unknown, count: number, place: string, when: string): Strike[] {
     const { kind } = definition;
+    if (definition.on === 'sidecar') return this.#strikeSidecars(kind, target, place, when);
     const instances =
       definition.on === 'service' ? this.#add(target, count, place, when) : this.#find(kind, target, place);
     const struck: Strike[] = [];
     let turn = 0;
     for (const instance of instances) {
       const dead = this.isDead(instance);
-      struck.push({ instance, dead, turn: dead ? 0 : turn++ });
+      struck.push({ instance, sidecar: -1, dead, turn: dead ? 0 : turn++ });
       if (kind === 'kill') this.#life[instance] = 'dead';
       else if (kind === 'restart') this.#life[instance] = 'running';
       else if (kind === 'remove' || kind === 'drain') this.#life[instance] = 'gone';
@@ -44,6 +50,24 @@ export class Roster {
       this.#since[instance] = `${kind} at ${when}`;
     }
     return struck;
+  }
+
+  #strikeSidecars(kind: string, target: unknown, place: string, when: string): Strike[] {
+    const match = typeof target === 'string' ? /^sidecar\/(\*|\d{1,9})$/.exec(target) : null;
+    const all = this.#sidecars.map((_why, sidecar) => sidecar);
+    const named = match?.[1] === '*' ? all.filter((one) => this.#sidecars[one] === '') : [Number(match?.[1])];
+    for (const sidecar of named) {
+      const gone = this.#sidecars[sidecar];
+      if (gone === '') continue;
+      const said =
+        gone === undefined ? `there is no ${show(target)}` : `${show(target)} is gone by then (${gone})`;
+      const there = `there are sidecar/0 to sidecar/${all.length - 1}`;
+      throw scenarioError(said, place, gone === undefined ? there : 'name another sidecar');
+    }
+    if (named.length === 0)
+      throw scenarioError('no sidecar is left for it by then', place, 'move it earlier');
+    if (kind === 'sidecar.drain') for (const sidecar of named) this.#sidecars[sidecar] = `${kind} at ${when}`;
+    return named.map((sidecar, turn) => ({ instance: -1, sidecar, dead: false, turn }));
   }
 
   #add(target: unknown, count: number, place: string, when: string): number[] {
@@ -107,9 +131,12 @@ export class Roster {
   }
 }
 
-/** One instance that a fault strikes. */
+/** One instance, or one sidecar, that a fault strikes. */
 export interface Strike {
+  /** -1: it strikes a sidecar. */
   instance: number;
+  /** -1: it strikes an instance. */
+  sidecar: number;
   dead: boolean;
   turn: number;
 }

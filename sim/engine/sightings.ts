@@ -5,6 +5,8 @@ import type { PlannedFault } from './plan.ts';
 
 /** Attempts in sight at once per instance; more are not needed to see one effect. */
 const ATTEMPTS_MAX = 256;
+/** Keys of sidecars go downwards from here, those of instances upwards from 0. */
+const SIDECARS = -2;
 
 interface Sight {
   fault: PlannedFault;
@@ -22,9 +24,11 @@ export class Sightings {
     Kind.attemptAnswered,
     Kind.endpointChanged,
     Kind.instanceState,
+    Kind.sidecarState,
   ];
   readonly #faults: PlannedFault[];
   readonly #observed = new Set<number>();
+  /** By instance, or by sidecar below zero. */
   readonly #sights = new Map<number, Sight[]>();
   readonly #seen: FaultSight<unknown> = { params: null, attemptNs: -1 };
 
@@ -43,20 +47,22 @@ export class Sightings {
       return;
     }
     if (this.#sights.size === 0) return;
-    const sights = this.#sights.get(event.instance);
+    const key = event.kind === Kind.sidecarState ? SIDECARS - event.sidecar : event.instance;
+    const sights = this.#sights.get(key);
     if (sights === undefined) return;
     for (const sight of sights) this.#judge(sight, event);
     const left = sights.filter((sight) => !this.#observed.has(sight.fault.index));
-    if (left.length === 0) this.#sights.delete(event.instance);
-    else if (left.length < sights.length) this.#sights.set(event.instance, left);
+    if (left.length === 0) this.#sights.delete(key);
+    else if (left.length < sights.length) this.#sights.set(key, left);
   }
 
   #open(event: EventView): void {
     const fault = this.#faults[event.call];
     if (fault === undefined || this.#observed.has(fault.index)) return;
-    const sights = this.#sights.get(event.instance) ?? [];
+    const key = event.detail >= 0 ? SIDECARS - event.detail : event.instance;
+    const sights = this.#sights.get(key) ?? [];
     sights.push({ fault, signs: 0, sent: new Map() });
-    this.#sights.set(event.instance, sights);
+    this.#sights.set(key, sights);
   }
 
   #judge(sight: Sight, event: EventView): void {

@@ -94,6 +94,8 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
     optional(retry.perTryTimeoutMs, 'retry.perTryTimeoutMs', at, 0, 600_000);
     for (const status of retry.retryableStatuses ?? []) whole(status, 'retry.retryableStatuses', at, 1, 16);
   }
+  optional(sidecar.drainDelayMs, 'drainDelayMs', at, 0, 3_600_000);
+  optional(sidecar.drainMs, 'drainMs', at, 0, 3_600_000);
   optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
   optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
   return { ...sidecar, replicas };

@@ -23,7 +23,13 @@ export interface FailRule {
   afterHeaders: boolean;
 }
 
-/** `instance` is an index into the run's instance table; `fault` identifies the fault for lifting its effect. */
+/** What may be done to a sidecar's process. `start`: one that crashed comes back on its port. */
+export type SidecarAct = 'drain' | 'reload' | 'hotRestart' | 'crash' | 'start';
+
+/**
+ * `instance` is an index into the run's instance table (-1 for what is done to a sidecar); `fault` identifies the fault for
+ * lifting its effect.
+ */
 export type Control =
   | { op: 'kill'; instance: number }
   /** Starts a dead or new instance; when it is ready, discovery lists it as active. */
@@ -35,7 +41,8 @@ export type Control =
   | { op: 'member'; instance: number; state: 'active' | 'draining' | 'removed' }
   | { op: 'network'; instance: number; fault: number; effect: NetworkEffect | null }
   | { op: 'resetConnections'; instance: number }
-  | { op: 'fail'; instance: number; fault: number; rule: FailRule | null };
+  | { op: 'fail'; instance: number; fault: number; rule: FailRule | null }
+  | { op: 'sidecar'; instance: -1; sidecar: number; act: SidecarAct };
 
 /** A control at its time after the fault begins. `heals`: this step ends the fault. */
 export interface Step {

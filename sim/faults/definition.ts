@@ -5,7 +5,10 @@ import type { Step } from './controls.ts';
 
 /** Where a fault strikes. `dead`: the plan knows that the instance is not running at that moment. */
 export interface FaultSite {
+  /** -1 for a fault on a sidecar. */
   instance: number;
+  /** Index of the sidecar; -1 for a fault on an instance. */
+  sidecar: number;
   /** Index of the fault in the plan. */
   fault: number;
   dead: boolean;
@@ -24,7 +27,7 @@ export interface FaultDefinition<P = never> {
   readonly kind: string;
   readonly impact: FaultImpact;
   /** `service`: it makes new instances, so its target is a service and not an instance. */
-  readonly on: 'instance' | 'service';
+  readonly on: 'instance' | 'service' | 'sidecar';
   /** A start of the same instance ends this fault (a killed instance is healed by a restart). */
   readonly healedByStart?: boolean;
   /** Checks and completes parameters. Throws MeshwrightError MW_SCENARIO that names `place` and the remedy. */
@@ -32,7 +35,7 @@ export interface FaultDefinition<P = never> {
   /** Pure: the controls for one instance, in order of time. */
   steps(params: P, site: FaultSite): readonly Step[];
   /**
-   * Pure: which signs of an effect this event shows, as bits. Called for events on the fault's instance from the moment
+   * Pure: which signs of an effect this event shows, as bits. Called for events on the fault's instance (or sidecar) from the moment
    * the fault was requested; the fault counts as observed when all bits of `allSigns` have been seen, in any order.
    */
   observed(event: EventView, sight: FaultSight<P>): number;

@@ -12,6 +12,7 @@ import { pause } from './pause.ts';
 import { remove } from './remove.ts';
 import { resetConnections } from './reset-connections.ts';
 import { restart } from './restart.ts';
+import { crashSidecar, drainSidecar, hotRestartSidecar, reloadSidecar } from './sidecar-faults.ts';
 
 export const FAULTS: readonly FaultDefinition[] = [
   kill,
@@ -26,6 +27,10 @@ export const FAULTS: readonly FaultDefinition[] = [
   resetConnections,
   bandwidth,
   partition,
+  drainSidecar,
+  reloadSidecar,
+  hotRestartSidecar,
+  crashSidecar,
 ];
 
 /** Names of all faults, in the order of their codes. */

@@ -33,12 +33,14 @@ export const Kind = {
 
   /** Truth about an instance. code: index in INSTANCE_STATES. */
   instanceState: 32,
-  /** A fault was asked for / took effect / was lifted. call: fault index in the plan; code: index in the fault table. */
+  /** A fault was asked for / took effect / was lifted. call: fault index in the plan; code: index in the fault table; detail: the sidecar of a fault on one. */
   faultRequested: 33,
   faultApplied: 34,
   faultHealed: 35,
   /** Discovery's truth about an instance. code: index in MEMBER_STATES. */
   memberState: 36,
+  /** What a sidecar became. code: index in SIDECAR_STATES; detail: which machine of its (0 is the first), so that old and new can be told apart. */
+  sidecarState: 37,
 
   /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
   phase: 48,
@@ -69,6 +71,8 @@ export const ENDPOINT_CHANGES = [
   'unpickable',
 ] as const;
 export const INSTANCE_STATES = ['starting', 'ready', 'draining', 'dead', 'paused', 'resumed'] as const;
+/** `serving`: new connections come to it. `gone`: it has finished its calls, or its time to. */
+export const SIDECAR_STATES = ['starting', 'serving', 'draining', 'gone', 'crashed'] as const;
 export const MEMBER_STATES = ['active', 'draining', 'removed'] as const;
 
 /** One event as read back; the reader reuses the object, so copy what must outlive the visit. */

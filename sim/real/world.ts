@@ -89,6 +89,7 @@ class RealWorld implements World {
       epochNs,
       table,
       recorder,
+      now: this.#clock,
     });
     this.#onAbort = () => {
       this.#break(
@@ -188,6 +189,7 @@ class RealWorld implements World {
       table,
       epochNs: this.#epochNs,
       seed,
+      transparentRetries: mesh.handsOver === true,
       recorder: this.#recorder,
       onMessage: (message) => this.#receive(message),
       onFailure: (error) => this.#break(error),
@@ -204,6 +206,8 @@ class RealWorld implements World {
   }
 
   async #carryOut(control: Control): Promise<void> {
+    if (control.op === 'sidecar')
+      return this.#sidecars.act(control.sidecar, control.act, () => this.#retarget());
     const { instance } = control;
     const driver = this.#driver();
     switch (control.op) {
@@ -320,6 +324,7 @@ class RealWorld implements World {
       if (this.#network?.external === true) await this.#network.driver.removeAll();
     } finally {
       await this.#table.stopAll(STOP_DEADLINE_MS);
+      this.#sidecars.close();
       this.#recorder.mergeInto(this.#options.journal);
       if (this.#ownFolder) rmSync(this.#folder, { recursive: true, force: true });
     }

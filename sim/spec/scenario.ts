@@ -43,6 +43,10 @@ export interface SidecarSpec {
   };
   timeout?: { callMs?: number; connectMs?: number };
   tag?: string;
+  /** At a drain: not ready, yet serving all who come, for so long; default 0. */
+  drainDelayMs?: number;
+  /** Time for calls in flight when it leaves; default 1 s. */
+  drainMs?: number;
 }
 
 export interface MeshSpec<S extends string = string> {
@@ -71,6 +75,9 @@ export type LoadSpec = {
 
 /** 'greeter/1', or 'greeter/*' for all instances that exist at that moment. */
 export type Target<S extends string = string> = `${S}/${number}` | `${S}/*`;
+
+/** One sidecar, 'sidecar/0', or 'sidecar/*' for all. */
+export type SidecarTarget = `sidecar/${number}` | 'sidecar/*';
 
 /** A fault at its time, as `at(2_000).kill('greeter/1')` makes it. */
 export interface FaultSpec {
@@ -124,6 +131,19 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   resetConnections(target: Target<S>): R;
   bandwidth(target: Target<S>, options: { bytesPerSecond: number } & For): R;
   partition(target: Target<S>, options?: For): R;
+  /** What is done to sidecars; without a target, to all of them. */
+  sidecar: SidecarMenu<R>;
+}
+
+export interface SidecarMenu<R = FaultSpec> {
+  /** Not ready (no new callers are sent there), GOAWAY after `drainDelayMs`; it finishes its calls and is gone. */
+  drain(target?: SidecarTarget): R;
+  /** Reads its configuration again; what is under way ends in the machine that was there. */
+  reload(target?: SidecarTarget): R;
+  /** A new process takes the port over. Several take turns, one every `stagger` (500 ms). */
+  hotRestart(target?: SidecarTarget, options?: { stagger?: Duration }): R;
+  /** SIGKILL; it is back on the same port after `down` (300 ms). */
+  crash(target?: SidecarTarget, options?: { down?: Duration }): R;
 }
 
 /** What an imperative scenario does: `async (mesh) => { await mesh.run('2s'); await mesh.kill('greeter/1'); }`. */

@@ -18,6 +18,8 @@ export interface MeshPlan {
   sidecar: SidecarSpec & { replicas: number };
   /** Instances that faults kill, restart or pause: in the real world each of these has a process of its own. */
   isolated: ReadonlySet<number>;
+  /** Sidecars are replaced in this run: in the real world each of them can hand its port over. */
+  handsOver?: boolean;
 }
 
 export interface WorldOptions {

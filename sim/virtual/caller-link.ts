@@ -43,6 +43,8 @@ export class CallerLink implements Link {
   readonly streamCapacity = 0;
   readonly #host: SidecarHost;
   readonly #session: DownstreamPort;
+  /** GOAWAY came: clients use another connection for new calls. */
+  goingAway = false;
   #lastId = -1;
 
   constructor(host: SidecarHost, session: DownstreamPort) {
@@ -102,7 +104,9 @@ export class CallerLink implements Link {
 
   consume(): void {}
 
-  goAway(): void {}
+  goAway(): void {
+    this.goingAway = true;
+  }
 
   close(): void {
     for (const call of this.#host.openCalls()) this.#finish(call, UNAVAILABLE);

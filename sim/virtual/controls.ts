@@ -3,7 +3,11 @@ import type { Control } from '../faults/controls.ts';
 import type { Discovery } from './discovery.ts';
 import type { Instance } from './instance.ts';
 
-export function applyControl(control: Control, instance: Instance, discovery: Discovery): void {
+export function applyControl(
+  control: Exclude<Control, { op: 'sidecar' }>,
+  instance: Instance,
+  discovery: Discovery,
+): void {
   switch (control.op) {
     case 'kill':
       return instance.kill();

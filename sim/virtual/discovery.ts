@@ -12,7 +12,7 @@ export type MemberState = (typeof MEMBER_STATES)[number];
 export class Discovery {
   readonly #kernel: Kernel;
   readonly #names: readonly string[];
-  readonly #hosts: readonly SidecarHost[];
+  readonly #hosts: Iterable<SidecarHost>;
   readonly #weights: readonly number[];
   readonly #states: (MemberState | undefined)[] = [];
   #pushNs = -1;
@@ -21,7 +21,7 @@ export class Discovery {
     kernel: Kernel,
     names: readonly string[],
     weights: readonly number[],
-    hosts: readonly SidecarHost[],
+    hosts: Iterable<SidecarHost>,
   ) {
     this.#kernel = kernel;
     this.#names = names;
@@ -41,6 +41,12 @@ export class Discovery {
 
   /** Tells every sidecar the set as it stands now: an older one is of no use to anyone. */
   #push(): void {
+    const endpoints = this.endpoints();
+    for (const host of this.#hosts) if (host.alive) host.handleEndpoints(endpoints);
+  }
+
+  /** The set as it stands now. */
+  endpoints(): Endpoint[] {
     const endpoints: Endpoint[] = [];
     this.#states.forEach((state, instance) => {
       if (state === undefined || state === 'removed') return;
@@ -48,7 +54,7 @@ export class Discovery {
       const weight = this.#weights[instance] ?? 1;
       endpoints.push({ address: addressOf(instance), id, draining: state === 'draining', weight });
     });
-    for (const host of this.#hosts) host.handleEndpoints(endpoints);
+    return endpoints;
   }
 }
 

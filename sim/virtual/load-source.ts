@@ -9,6 +9,7 @@ import type { DemoService } from './demo-service.ts';
 import { type Kernel, Op } from './kernel.ts';
 import { messageHash, requestBlock, textMessage } from './messages.ts';
 import type { SidecarHost } from './sidecar-host.ts';
+import type { Sidecars } from './sidecars.ts';
 
 export type FullLoad = LoadSpec & {
   method: string;
@@ -18,6 +19,7 @@ export type FullLoad = LoadSpec & {
 };
 
 const DEADLINE_EXCEEDED = 4;
+const UNAVAILABLE = 14;
 /** The client's own timer is behind the sidecar's by this much: it acts only when the sidecar did not keep the deadline. */
 const CLIENT_LATE_NS = 1_000_000;
 /** A client needs at least this long between an answer and its next call. */
@@ -33,7 +35,7 @@ export class LoadSource {
   /** Calls without an answer. */
   open = 0;
   readonly #kernel: Kernel;
-  readonly #hosts: readonly SidecarHost[];
+  readonly #sidecars: Sidecars;
   readonly #demo: DemoService;
   readonly #load: FullLoad;
   readonly #index: number;
@@ -60,14 +62,14 @@ export class LoadSource {
     load: FullLoad,
     service: string,
     kernel: Kernel,
-    hosts: readonly SidecarHost[],
+    sidecars: Sidecars,
     demo: DemoService,
     counter: CallCounter,
   ) {
     this.#index = index;
     this.#load = load;
     this.#kernel = kernel;
-    this.#hosts = hosts;
+    this.#sidecars = sidecars;
     this.#demo = demo;
     this.#counter = counter;
     this.#deadlineNs = Math.round(load.deadlineMs * 1e6);
@@ -150,7 +152,9 @@ export class LoadSource {
   #call(): void {
     const { nowNs, journal } = this.#kernel;
     const number = this.#counter.next++;
-    const host = this.#hosts[number % this.#hosts.length] as SidecarHost;
+    const sidecar = this.#sidecars.turnOf(number);
+    const host = this.#sidecars.connection(sidecar);
+    if (host === null) return this.#refuse(number, sidecar);
     const call = this.#idle.pop() ?? new ClientCall(this);
     call.number = number;
     call.status = 0;
@@ -165,6 +169,14 @@ export class LoadSource {
     journal.write(Kind.callStart, nowNs, number, -1, -1, 0, this.#load.deadlineMs, host.index);
     this.#armDeadline();
     host.callers.call(call, this.#requests[number % this.#requests.length] as HeaderBlock, this.#body);
+  }
+
+  /** Nobody listens: the client knows at once. */
+  #refuse(number: number, sidecar: number): void {
+    const { nowNs, journal } = this.#kernel;
+    journal.write(Kind.callStart, nowNs, number, -1, -1, 0, this.#load.deadlineMs, sidecar);
+    journal.write(Kind.callEnd, nowNs, number, -1, -1, UNAVAILABLE, 0, sidecar);
+    if (this.#load.kind === 'closed') this.#arm(nowNs + this.#thinkNs);
   }
 
   /** Constant arrivals are counted from the start, so that rounding never adds up. */

@@ -9,8 +9,10 @@ import {
 import { KEY_HEADER } from '../spec/balancer.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
+const DRAIN_MS = 1_000;
+
 export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
-  const { health, retry, timeout, balancer, tag } = spec;
+  const { health, retry, timeout, balancer, tag, drainMs } = spec;
   const base = DEFAULT_SIDECAR_CONFIG;
   return {
     ...base,
@@ -19,6 +21,7 @@ export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
     retry: { ...base.retry, ...retry },
     timeout: { ...base.timeout, ...timeout },
     tag: tag ?? base.tag,
+    drainMs: drainMs ?? DRAIN_MS,
   };
 }
 

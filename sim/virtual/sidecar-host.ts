@@ -1,4 +1,4 @@
-/** Drives one sidecar on the virtual clock: entries with the time told, one armed wake-up, connections, the caller's link. */
+/** Drives one machine of a sidecar on the virtual clock: entries with the time told, one armed wake-up, connections, the callers' link. */
 import type { SidecarEnvironment, SidecarMachine, UpstreamPort } from '../../proxy/core/machine.ts';
 import type { Observer } from '../../proxy/core/observer.ts';
 import type { Endpoint, SidecarConfig } from '../../proxy/policy/config.ts';
@@ -29,7 +29,14 @@ export interface Surroundings {
 }
 
 export class SidecarHost implements SidecarEnvironment {
+  /** The sidecar's. */
   readonly index: number;
+  /** Which machine of that sidecar it is, from 0, and its place among all machines: wake-ups name it. */
+  readonly generation: number;
+  readonly slot: number;
+  /** Set while it drains; called once, when nothing is in flight any more. */
+  onDrained: (() => void) | null = null;
+  #alive = true;
   readonly kernel: Kernel;
   readonly machine: SidecarMachine;
   readonly observer: JournalObserver;
@@ -45,15 +52,23 @@ export class SidecarHost implements SidecarEnvironment {
   #endedCount = 0;
   #wakeNs = Infinity;
 
-  constructor(index: number, surroundings: Surroundings, make: SidecarFactory) {
+  constructor(
+    place: { index: number; generation: number; slot: number },
+    surroundings: Surroundings,
+    make: SidecarFactory,
+  ) {
     const { kernel, pool, config, instanceAt, indexOf, loads } = surroundings;
+    const { index, generation, slot } = place;
     this.index = index;
+    this.generation = generation;
+    this.slot = slot;
     this.#loads = loads;
     this.kernel = kernel;
     this.#pool = pool;
     this.#instanceAt = instanceAt;
     this.observer = new JournalObserver(index, kernel, indexOf);
-    const random = kernel.random.fork('sidecar').fork(index);
+    const first = kernel.random.fork('sidecar').fork(index);
+    const random = generation === 0 ? first : first.fork('generation').fork(generation);
     this.machine = make(config, this, this.observer, () => random.nextUnit());
     this.enter();
     const session = this.machine.acceptDownstream();
@@ -81,6 +96,40 @@ export class SidecarHost implements SidecarEnvironment {
 
   /** After every entry: calls that ended are told of, records go back, the wake-up is armed. */
   leave(): void {
+    this.#tell();
+    if (this.onDrained !== null && this.machine.drained) this.#drained(this.onDrained);
+    const { nextTimeoutNs } = this.machine;
+    if (nextTimeoutNs < this.#wakeNs) {
+      const { nowNs } = this.kernel;
+      this.#wakeNs = nextTimeoutNs > nowNs ? Math.ceil(nextTimeoutNs) : nowNs;
+      this.kernel.schedule(this.#wakeNs, Op.wake, this.slot);
+    }
+  }
+
+  /** The process or machine is gone: its connections break, and its callers have their answer now. */
+  die(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.onDrained = null;
+    for (const dial of this.#dials.values()) dial.abandon();
+    for (const instance of this.#instanceAt.values()) {
+      for (const link of [...instance.links]) if (link.host === this) link.close();
+    }
+    this.callers.close();
+    this.#tell();
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  #drained(tell: () => void): void {
+    this.onDrained = null;
+    // Whoever entered has not come back yet.
+    this.kernel.later(this.kernel.nowNs, tell);
+  }
+
+  #tell(): void {
     for (let at = 0; at < this.#endedCount; at++) {
       const call = this.#endedCalls[at] as ClientCall;
       call.load.handleCallEnd(call);
@@ -88,17 +137,11 @@ export class SidecarHost implements SidecarEnvironment {
     this.#endedCount = 0;
     for (let at = 0; at < this.#retiredCount; at++) this.#pool.giveIfDone(this.#retired[at] as AttemptStream);
     this.#retiredCount = 0;
-    const { nextTimeoutNs } = this.machine;
-    if (nextTimeoutNs < this.#wakeNs) {
-      const { nowNs } = this.kernel;
-      this.#wakeNs = nextTimeoutNs > nowNs ? Math.ceil(nextTimeoutNs) : nowNs;
-      this.kernel.schedule(this.#wakeNs, Op.wake, this.index);
-    }
   }
 
   /** The wake-up is due, or an older one that is not needed any more. */
   handleWake(): void {
-    if (this.kernel.nowNs < this.#wakeNs) return;
+    if (this.kernel.nowNs < this.#wakeNs || !this.#alive) return;
     this.#wakeNs = Infinity;
     this.enter();
     if (this.machine.nextTimeoutNs <= this.kernel.nowNs) this.machine.handleTimeout();

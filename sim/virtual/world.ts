@@ -15,7 +15,8 @@ import { Instance } from './instance.ts';
 import { indexOf, Kernel, Op, opOf } from './kernel.ts';
 import { type FullLoad, LoadSource } from './load-source.ts';
 import { sidecarConfig } from './sidecar-config.ts';
-import { type SidecarFactory, SidecarHost } from './sidecar-host.ts';
+import type { SidecarFactory } from './sidecar-host.ts';
+import { Sidecars } from './sidecars.ts';
 
 export interface VirtualWorldOptions extends WorldOptions {
   /** Lets the process do other things; called every so many events. Default: time passes without a break. */
@@ -42,7 +43,7 @@ class VirtualWorld implements World {
   readonly #pool = new StreamPool();
   readonly #demo = new DemoService();
   readonly #instances: Instance[];
-  readonly #hosts: SidecarHost[] = [];
+  readonly #sidecars: Sidecars;
   readonly #loads: LoadSource[] = [];
   readonly #discovery: Discovery;
   readonly #counter = { next: 0 };
@@ -60,9 +61,6 @@ class VirtualWorld implements World {
     this.#instances = mesh.instanceNames.map(
       (name, index) => new Instance(index, name, kernel, this.#pool, this.#demo, sampler, startupNs),
     );
-    this.#discovery = new Discovery(kernel, mesh.instanceNames, mesh.weights ?? [], this.#hosts);
-    for (const instance of this.#instances)
-      instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
     const surroundings = {
       kernel,
       pool: this.#pool,
@@ -72,9 +70,12 @@ class VirtualWorld implements World {
       loads: this.#loads,
     };
     const make: SidecarFactory = createSidecar ?? ((...parts) => new Sidecar(...parts));
-    for (let index = 0; index < mesh.sidecar.replicas; index++) {
-      this.#hosts.push(new SidecarHost(index, surroundings, make));
-    }
+    const { replicas, drainDelayMs = 0 } = mesh.sidecar;
+    this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
+    this.#discovery = new Discovery(kernel, mesh.instanceNames, mesh.weights ?? [], this.#sidecars);
+    this.#sidecars.discovery = this.#discovery;
+    for (const instance of this.#instances)
+      instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
   }
 
   get nowNs(): number {
@@ -82,18 +83,19 @@ class VirtualWorld implements World {
   }
 
   async start(): Promise<void> {
-    const { instances } = this.#options.mesh;
+    const { instances, sidecar } = this.#options.mesh;
+    const { replicas } = sidecar;
     for (let index = 0; index < instances; index++) this.#instance(index).start();
     const limitNs = this.#kernel.nowNs + this.#options.mesh.startupMs * 1e6 + START_LIMIT_NS;
     // Asked after every event: only the first sidecar that is not up yet is looked at.
     let up = 0;
     const isUp = (): boolean => {
-      while (up < this.#hosts.length && (this.#hosts[up] as SidecarHost).observer.pickable >= instances) up++;
-      return up === this.#hosts.length;
+      while (up < replicas && this.#sidecars.at(up).observer.pickable >= instances) up++;
+      return up === replicas;
     };
     await this.#run(limitNs, isUp);
     if (isUp() || this.#options.signal.aborted) return;
-    const late = this.#hosts.find(({ observer }) => observer.pickable < instances);
+    const late = [...this.#sidecars].find(({ observer }) => observer.pickable < instances);
     throw new MeshwrightError(
       'MW_UPSTREAM',
       `the mesh did not come up within ${START_LIMIT_NS / 1e9} s of virtual time`,
@@ -112,7 +114,7 @@ class VirtualWorld implements World {
       load,
       mesh.service,
       this.#kernel,
-      this.#hosts,
+      this.#sidecars,
       this.#demo,
       this.#counter,
     );
@@ -127,7 +129,9 @@ class VirtualWorld implements World {
   }
 
   async apply(control: Control): Promise<void> {
-    if (!this.#stopped) applyControl(control, this.#instance(control.instance), this.#discovery);
+    if (this.#stopped) return;
+    if (control.op === 'sidecar') this.#sidecars.apply(control.sidecar, control.act);
+    else applyControl(control, this.#instance(control.instance), this.#discovery);
   }
 
   note(kind: Kind, call: number, instance: number, code: number, detail: number): void {
@@ -175,7 +179,7 @@ class VirtualWorld implements World {
           (this.#loads[index] as LoadSource).handleArrival();
           break;
         case Op.wake:
-          (this.#hosts[index] as SidecarHost).handleWake();
+          this.#sidecars.at(index).handleWake();
           break;
         case Op.deadline:
           (this.#loads[index] as LoadSource).handleDeadline();

@@ -13,12 +13,16 @@ const pass = (octets: Buffer): Buffer => octets;
 export class Caller {
   readonly #definition: grpc.MethodDefinition<object, object>;
   readonly #request: Buffer;
+  readonly #channelOptions: grpc.ChannelOptions;
   readonly #clients = new Map<string, grpc.Client>();
 
   /** Throws Error for a method the demo service does not have. */
-  constructor(method: string, requestName: string) {
+  constructor(method: string, requestName: string, transparentRetries = false) {
     const definition = Object.values(demoService()).find((candidate) => candidate.path === method);
     if (definition === undefined) throw new Error(`the instances have no method ${method}`);
+    this.#channelOptions = transparentRetries
+      ? { ...CHANNEL_OPTIONS, 'grpc.enable_retries': 1 }
+      : CHANNEL_OPTIONS;
     this.#definition = definition as grpc.MethodDefinition<object, object>;
     this.#request = this.#definition.requestSerialize({ name: requestName });
   }
@@ -73,7 +77,7 @@ export class Caller {
   #client(address: string): grpc.Client {
     let client = this.#clients.get(address);
     if (client === undefined) {
-      client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
+      client = new grpc.Client(address, grpc.credentials.createInsecure(), this.#channelOptions);
       this.#clients.set(address, client);
     }
     return client;

@@ -21,6 +21,8 @@ export interface LoadDriverOptions {
   table: ProcessTable;
   epochNs: bigint;
   seed: number;
+  /** As a gRPC client does: a call that a sidecar provably never took is sent once more. For runs that replace sidecars. */
+  transparentRetries: boolean;
   recorder: Recorder;
   onMessage: (message: FromChild) => void;
   onFailure: (error: Error) => void;
@@ -35,11 +37,11 @@ export class LoadDriver {
 
   constructor(options: LoadDriverOptions) {
     this.#options = options;
-    const { table, epochNs, seed } = options;
+    const { table, epochNs, seed, transparentRetries } = options;
     this.#child = table.start({
       name: 'load',
       script: entryPath('sim/real/load/worker'),
-      args: [JSON.stringify({ epochNs: String(epochNs), seed })],
+      args: [JSON.stringify({ epochNs: String(epochNs), seed, transparentRetries })],
       kind: 'ipc',
       onMessage: (message) => this.#receive(message),
     });

@@ -15,6 +15,7 @@ import { Caller } from './caller.ts';
 interface LoadConfig {
   epochNs: string;
   seed: number;
+  transparentRetries: boolean;
 }
 
 /** What is asked of `begin`: a load with its defaults filled in. */
@@ -71,7 +72,7 @@ async function handle(request: Request): Promise<unknown> {
 
 /** Answers when the load has begun, with its first moment. */
 function begin(load: FullLoad, index: number): number {
-  const caller = new Caller(load.method, load.requestName);
+  const caller = new Caller(load.method, load.requestName, config.transparentRetries);
   const stopWatch = watchStalls(now, (tNs, ms) => events.add(Kind.stall, tNs, -1, -1, -1, -1, ms, -1));
   const startNs = now();
   running++;
@@ -178,8 +179,10 @@ function chooseTarget(directShare: number): CallTarget {
     return { instance: direct?.instance ?? -1, sidecar: -1, address: direct?.address ?? null };
   }
   if (due) owedDirect -= 1;
+  // A sidecar without an address takes no new callers.
+  for (let left = sidecars.length; left > 1 && sidecars[proxied % sidecars.length] === ''; left--) proxied++;
   const sidecar = proxied++ % sidecars.length;
-  return { instance: -1, sidecar, address: sidecars[sidecar] as string };
+  return { instance: -1, sidecar, address: sidecars[sidecar] || null };
 }
 
 function waitUntil(atNs: number, then: () => void): void {

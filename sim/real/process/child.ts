@@ -21,7 +21,7 @@ export interface ChildOptions {
   /** Absolute path of the script, and its arguments. */
   script: string;
   args: readonly string[];
-  /** ipc: a worker of ours with messages. pipes: stdin open as a lifeline, and a trace on descriptor 3. */
+  /** ipc: a worker of ours with messages. pipes: stdin open as a lifeline, and a trace on descriptor 4. */
   kind: 'ipc' | 'pipes';
   runId: string;
   /** Folder for its log. */
@@ -67,7 +67,10 @@ export class Child {
     this.#readyValue.catch(() => undefined);
     this.process = spawn(process.execPath, [options.script, ...options.args], {
       detached: true,
-      stdio: options.kind === 'ipc' ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio:
+        options.kind === 'ipc'
+          ? ['ignore', 'pipe', 'pipe', 'ipc']
+          : ['pipe', 'pipe', 'pipe', 'ignore', 'pipe'],
       serialization: 'advanced',
       env: { ...process.env, MESHWRIGHT_RUN_ID: options.runId },
     });

@@ -3,10 +3,12 @@ import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
+const DRAIN_MS = 1_000;
 
 /** Only what was given; the sidecar fills in its own defaults. */
 export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
-  const config: Record<string, unknown> = { drainMs: 1_000 };
+  const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
+  const config: Record<string, unknown> = { drainMs, drainDelayMs };
   if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer);
   // No health section means no checks, which is also what null asks for.
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };

@@ -1,16 +1,16 @@
-/** The sidecar processes of a run. */
-import { writeFileSync } from 'node:fs';
+/** The sidecars of a run. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { MeshwrightError } from '../../base/errors.ts';
+import type { SidecarAct } from '../../faults/controls.ts';
 import { Kind } from '../../journal/events.ts';
 import type { MeshPlan } from '../../spec/world.ts';
-import { type Child, START_DEADLINE_MS, withDeadline } from '../process/child.ts';
-import { entryPath } from '../process/entry.ts';
+import { withDeadline } from '../process/child.ts';
 import type { ProcessTable } from '../process/table.ts';
 import type { Recorder } from '../recorder.ts';
 import { sidecarConfig } from './config.ts';
-import { readTrace } from './trace.ts';
+import { SidecarMember } from './member.ts';
 
 const PICKABLE_DEADLINE_MS = 15_000;
 
@@ -21,21 +21,18 @@ export interface SidecarFleetOptions {
   epochNs: bigint;
   table: ProcessTable;
   recorder: Recorder;
-}
-
-interface Member {
-  child: Child;
-  listen: string;
-  admin: string;
-  pickable: Set<number>;
-  /** Cumulative CPU by trace: at the load's begin and the last one told. */
-  cpu: { tNs: number; micros: number }[];
+  /** Time since the run began, ns. */
+  now: () => number;
 }
 
 export class SidecarFleet {
   readonly #options: SidecarFleetOptions;
-  readonly #members: Member[] = [];
+  readonly #members: SidecarMember[] = [];
+  /** By sidecar: the instances it can pick. */
+  readonly #pickable: Set<number>[] = [];
   readonly #indexes: ReadonlyMap<string, number>;
+  /** A short path, as unix sockets want it; null where no sidecar is replaced. */
+  #controlFolder: string | null = null;
   #onPickable: () => void = () => undefined;
 
   constructor(options: SidecarFleetOptions) {
@@ -43,33 +40,48 @@ export class SidecarFleet {
     this.#indexes = new Map(options.mesh.instanceNames.map((name, index) => [name, index]));
   }
 
-  /** HOST:PORT of each. */
+  /** HOST:PORT of each; '' where no new caller is sent any more. */
   get addresses(): string[] {
-    return this.#members.map((member) => member.listen);
+    return this.#members.map((member) => (member.inService ? member.listen : ''));
   }
 
   /** Starts all at once; resolves when each of them listens. */
   async start(): Promise<void> {
-    const { mesh, folder } = this.#options;
+    const { mesh, folder, endpointsFile, epochNs, table, recorder, now } = this.#options;
     if (mesh.sidecar.replicas === 0) return;
     const config = join(folder, 'sidecar.json');
     writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar), null, 1)}\n`);
-    for (let index = 0; index < mesh.sidecar.replicas; index++) this.#spawn(index, config);
-    await Promise.all(
-      this.#members.map(async (member) => {
-        const ready = await member.child.ready(START_DEADLINE_MS);
-        member.listen = String(ready['listen']);
-        member.admin = String(ready['admin']);
-      }),
-    );
+    if (mesh.handsOver === true) this.#controlFolder = mkdtempSync(join(tmpdir(), 'mw-'));
+    const controlFolder = this.#controlFolder;
+    for (let index = 0; index < mesh.sidecar.replicas; index++) {
+      const pickable = new Set<number>();
+      this.#pickable.push(pickable);
+      const common = { index, config, endpointsFile, controlFolder, epochNs, table, recorder, now };
+      const member = new SidecarMember({
+        ...common,
+        indexOf: (id) => this.#indexes.get(id) ?? -1,
+        onChange: (instance, change) => {
+          if (change === 'pickable') pickable.add(instance);
+          else if (change === 'unpickable' || change === 'removed') pickable.delete(instance);
+          this.#onPickable();
+        },
+      });
+      this.#members.push(member);
+    }
+    await Promise.all(this.#members.map((member) => member.start()));
+  }
+
+  /** `onLeftService`: it takes no new callers from now on. */
+  async act(sidecar: number, act: SidecarAct, onLeftService: () => Promise<void>): Promise<void> {
+    await this.#members[sidecar]?.act(act, onLeftService);
   }
 
   /** Resolves when each sidecar sees all these instances as pickable. Throws MW_UPSTREAM after a deadline. */
   async waitPickable(instances: readonly number[]): Promise<void> {
     const missing = (): string[] =>
-      this.#members.flatMap((member, sidecar) =>
+      this.#pickable.flatMap((pickable, sidecar) =>
         instances
-          .filter((index) => !member.pickable.has(index))
+          .filter((index) => !pickable.has(index))
           .map((index) => `sidecar ${sidecar}: ${this.#options.mesh.instanceNames[index]}`),
       );
     const all = new Promise<void>((resolve) => {
@@ -94,58 +106,13 @@ export class SidecarFleet {
   /** CPU of each sidecar between two moments of the run, by interpolation between what the trace told. */
   recordCpu(fromNs: number, toNs: number): void {
     for (const [sidecar, { cpu }] of this.#members.entries()) {
-      if (cpu.length < 2) continue;
-      const micros = Math.round(cpuAt(cpu, toNs) - cpuAt(cpu, fromNs));
-      this.#options.recorder.write(Kind.cpu, toNs, -1, -1, -1, 0, micros, sidecar);
+      const micros = cpu.between(fromNs, toNs);
+      if (micros !== null) this.#options.recorder.write(Kind.cpu, toNs, -1, -1, -1, 0, micros, sidecar);
     }
   }
 
-  #spawn(index: number, config: string): void {
-    const { epochNs, endpointsFile, table, recorder } = this.#options;
-    const member: Member = { child: undefined as never, listen: '', admin: '', pickable: new Set(), cpu: [] };
-    const args = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--endpoints', endpointsFile];
-    args.push('--config', config, '--watch-stdin', '--trace-fd', '3', '--trace-epoch-ns', String(epochNs));
-    member.child = table.start({
-      name: `sidecar ${index}`,
-      script: entryPath('proxy/host/main'),
-      args,
-      kind: 'pipes',
-      onLine: (line) => markReady(member.child, line),
-    });
-    readTrace(member.child.process.stdio[3] as Readable, {
-      sidecar: index,
-      recorder,
-      indexOf: (id) => this.#indexes.get(id) ?? -1,
-      onCpu: (tNs, micros) => member.cpu.push({ tNs, micros }),
-      onChange: (instance, change) => {
-        if (change === 'pickable') member.pickable.add(instance);
-        else if (change === 'unpickable' || change === 'removed') member.pickable.delete(instance);
-        this.#onPickable();
-      },
-    });
-    this.#members.push(member);
+  /** After all processes have ended. */
+  close(): void {
+    if (this.#controlFolder !== null) rmSync(this.#controlFolder, { recursive: true, force: true });
   }
-}
-
-/** The sidecar tells on stdout, in one line of JSON, when it can serve. */
-function markReady(child: Child, line: string): void {
-  if (!line.startsWith('{')) return;
-  try {
-    const message = JSON.parse(line) as Record<string, unknown>;
-    if (message['event'] === 'ready') child.markReady(message);
-  } catch {
-    // A log line that only looks like JSON.
-  }
-}
-
-function cpuAt(samples: readonly { tNs: number; micros: number }[], tNs: number): number {
-  let before = samples[0] as { tNs: number; micros: number };
-  for (const sample of samples) {
-    if (sample.tNs > tNs) {
-      const share = (tNs - before.tNs) / Math.max(1, sample.tNs - before.tNs);
-      return before.micros + (sample.micros - before.micros) * Math.min(1, Math.max(0, share));
-    }
-    before = sample;
-  }
-  return before.micros;
 }

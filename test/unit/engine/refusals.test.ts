@@ -118,6 +118,26 @@ describe('faults', () => {
       faults((at) => [at(5).kill('biller/0')]),
       /unknown service 'biller'.*'greeter' only/,
     ],
+    [
+      'an unknown sidecar',
+      faults((at) => [at(5).sidecar.crash('sidecar/1')]),
+      /there is no "sidecar\/1".*there are sidecar\/0 to sidecar\/0/,
+    ],
+    [
+      'no sidecar',
+      faults((at) => [at(5).sidecar.crash('greeter/1' as 'sidecar/1')]),
+      /there is no "greeter\/1"/,
+    ],
+    [
+      'a drained sidecar drained again',
+      faults((at) => [at(5).sidecar.drain('sidecar/0'), at(9).sidecar.reload('sidecar/0')]),
+      /"sidecar\/0" is gone by then \(sidecar\.drain at 5 ms\).*name another sidecar/,
+    ],
+    [
+      'all sidecars drained',
+      faults((at) => [at(5).sidecar.drain(), at(9).sidecar.reload()]),
+      /no sidecar is left for it by then/,
+    ],
     ['no target', faults((at) => [at(5).kill('greeter' as 'greeter/0')]), /"greeter" is not a target/],
     [
       'outside the run',

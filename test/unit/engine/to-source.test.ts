@@ -31,6 +31,8 @@ const EVERYTHING = defineScenario("all of it: it's \"quoted\", ${evil} `tick` \\
     at(3_000).add('greeter-2.a', { count: 2 }),
     at(4_000).blackhole('greeter-2.a/2', { for: 500 }),
     at(5_000).resetConnections('greeter-2.a/3'),
+    at(6_000).sidecar.hotRestart('sidecar/1', { stagger: '200ms' }),
+    at(7_000).sidecar.crash(),
   ],
   checks: [
     check.roundRobin(),

@@ -21,7 +21,8 @@ type FaultNames =
   | 'blackhole'
   | 'resetConnections'
   | 'bandwidth'
-  | 'partition';
+  | 'partition'
+  | 'sidecar';
 yes<Equal<keyof FaultMenu<'greeter'>, FaultNames>>();
 
 // Targets are completed from the names of the mesh's services.

@@ -8,6 +8,7 @@ import {
   type EventView,
   INSTANCE_STATES,
   Kind,
+  SIDECAR_STATES,
 } from '../../../sim/journal/events.ts';
 
 type Params = Record<string, unknown>;
@@ -23,7 +24,7 @@ function stepsOf(kind: string, params: Params, site: { dead?: boolean; turn?: nu
   const definition = definitionOf(kind);
   const parsed = definition.parse(params, 'here') as never;
   return definition
-    .steps(parsed, { instance: 4, fault: 7, dead: false, turn: 0, ...site })
+    .steps(parsed, { instance: 4, sidecar: -1, fault: 7, dead: false, turn: 0, ...site })
     .map(({ afterNs, control, heals }) => {
       expect(control.instance).toBe(4);
       if ('fault' in control) expect(control.fault).toBe(7);
@@ -43,6 +44,7 @@ test('the codes of faults in journals never change', () => {
   expect(FAULT_KINDS).toEqual([
     ...['kill', 'restart', 'pause', 'add', 'remove', 'drain', 'latency', 'failStatus', 'blackhole'],
     ...['resetConnections', 'bandwidth', 'partition'],
+    ...['sidecar.drain', 'sidecar.reload', 'sidecar.hotRestart', 'sidecar.crash'],
   ]);
 });
 
@@ -67,6 +69,23 @@ describe('steps', () => {
     ['failStatus', { status: 14, for: 20 }, [`0 fail ${JSON.stringify(RULE)}`, '20 fail null!']],
   ])('%s %o', (kind, params, steps) => {
     expect(stepsOf(kind, params)).toEqual(steps);
+  });
+
+  test('what is done to sidecars names them, and hot restarts take turns', () => {
+    const of = (kind: string, params: Params, turn = 0) => {
+      const definition = definitionOf(kind);
+      const site = { instance: -1, sidecar: 3, fault: 7, dead: false, turn };
+      return definition
+        .steps(definition.parse(params, 'here') as never, site)
+        .map(({ afterNs, control, heals }) => {
+          expect(control).toMatchObject({ op: 'sidecar', instance: -1, sidecar: 3 });
+          return `${afterNs / 1e6} ${'act' in control ? control.act : ''}${heals === true ? '!' : ''}`;
+        });
+    };
+    expect(of('sidecar.drain', {})).toEqual(['0 drain!']);
+    expect(of('sidecar.reload', {})).toEqual(['0 reload!']);
+    expect(of('sidecar.hotRestart', { stagger: 300 }, 2)).toEqual(['600 hotRestart!']);
+    expect(of('sidecar.crash', { down: '1s' })).toEqual(['0 crash', '1000 start!']);
   });
 
   test('restart starts the dead at once, and the living take turns', () => {
@@ -101,6 +120,10 @@ const SAW = (change: (typeof ENDPOINT_CHANGES)[number]) => ({
 const STATE = (state: (typeof INSTANCE_STATES)[number]) => ({
   kind: Kind.instanceState,
   code: INSTANCE_STATES.indexOf(state),
+});
+const BECAME = (state: (typeof SIDECAR_STATES)[number]) => ({
+  kind: Kind.sidecarState,
+  code: SIDECAR_STATES.indexOf(state),
 });
 const ANSWERED = (code: number) => ({ kind: Kind.attemptAnswered, code });
 type Sign = Partial<EventView> & { tookMs?: number };
@@ -149,6 +172,10 @@ describe('signs of an effect', () => {
     ['blackhole', {}, [END('deadline')], [OK, STATE('dead')]],
     ['partition', {}, [SAW('unpickable')], [OK, SAW('pickable')]],
     ['resetConnections', {}, [END('connection_lost')], [END('complete', 14)]],
+    ['sidecar.drain', {}, [BECAME('draining'), BECAME('gone')], [BECAME('draining')]],
+    ['sidecar.reload', {}, [BECAME('serving'), BECAME('gone')], [BECAME('serving')]],
+    ['sidecar.hotRestart', {}, [BECAME('serving'), BECAME('gone')], [BECAME('starting'), OK]],
+    ['sidecar.crash', {}, [BECAME('crashed'), BECAME('serving')], [BECAME('crashed'), OK]],
     ['bandwidth', { bytesPerSecond: 100 }, [{ ...OK, tookMs: 160 }], [{ ...OK, tookMs: 159 }]],
   ])('%s %o', (kind, params, enough, tooLittle) => {
     expect(shows(kind, params, enough)).toBe(true);
