@@ -114,7 +114,7 @@ export class Call extends CallRequest {
 
   /** The attempt's stream ended abnormally. `reason` is for people. */
   handleResponseReset(code: number, unprocessed: boolean, reason: string): void {
-    const end = code < 0 ? 'connection_lost' : 'reset';
+    const end = unprocessed ? 'unprocessed' : code < 0 ? 'connection_lost' : 'reset';
     const name = (this.attempt as Attempt).sentTo;
     this.#endAttempt(end, -1, -1);
     const never = unprocessed || code === H2.refusedStream;
@@ -295,7 +295,8 @@ export class Call extends CallRequest {
     }
     if (context.timesAttempts) context.timeEnd(attempt, end);
     context.timers.cancel(attempt);
-    attempt.session?.release(attempt, resetCode);
+    if (context.outliers === null) attempt.session?.release(attempt, resetCode);
+    else context.outliers.release(attempt, end, grpcStatus, resetCode);
   }
 
   #endRetry(): void {

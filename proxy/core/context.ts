@@ -10,6 +10,7 @@ import { Attempt } from './attempt.ts';
 import { Call } from './call.ts';
 import type { SidecarEnvironment } from './machine.ts';
 import type { AttemptEnd, Observer } from './observer.ts';
+import { Outliers } from './outliers.ts';
 import { Counters } from './counters.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
@@ -38,6 +39,8 @@ export class Context {
   readonly timesAttempts: boolean;
   /** The request header that the balancer hashes; '' for none. */
   readonly #hashHeader: string;
+  /** Null: nobody is ejected. */
+  readonly outliers: Outliers | null;
   /** Calls for which no endpoint is pickable yet. */
   readonly waiting = new WaitList(this.counters);
   /** Members in their lasting order. */
@@ -75,6 +78,7 @@ export class Context {
     this.balancer = makeBalancer<Upstream>(config.balancer, random);
     this.timesAttempts = this.balancer.timesAttempts;
     this.#hashHeader = config.balancer.hashHeader;
+    this.outliers = config.outlier === null ? null : new Outliers(this, config.outlier);
   }
 
   pickFirst(request: HeaderBlock): Upstream | null {

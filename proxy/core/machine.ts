@@ -53,6 +53,10 @@ export interface SidecarStats {
   connectionsUpstream: number;
   healthChecks: number;
   healthChecksFailed: number;
+  /** Outlier detection: ejections so far, those that the cap forbade, endpoints that are ejected now. */
+  ejections: number;
+  ejectionsOverCap: number;
+  endpointsEjected: number;
 }
 
 /** One endpoint as the sidecar sees it now. */
@@ -64,6 +68,8 @@ export interface ClusterEndpoint {
   /** Null: not known yet. Without health checks always true. */
   healthy: boolean | null;
   draining: boolean;
+  /** By outlier detection. */
+  ejected: boolean;
   connections: number;
   attemptsAlive: number;
   attemptsStarted: number;

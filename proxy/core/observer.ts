@@ -12,7 +12,9 @@ export type EndpointChange =
   | 'connected'
   | 'disconnected'
   | 'pickable'
-  | 'unpickable';
+  | 'unpickable'
+  | 'ejected'
+  | 'unejected';
 
 /** Why an attempt ended. */
 export type AttemptEnd =
@@ -21,7 +23,9 @@ export type AttemptEnd =
   | 'connection_lost'
   | 'per_try_timeout'
   | 'deadline'
-  | 'cancelled';
+  | 'cancelled'
+  /** The endpoint said that it had not begun (RFC 9113 §6.8). */
+  | 'unprocessed';
 
 export interface Observer {
   /** Returns the number that later events name this call by (from the carrier or a request header); -1: not traced. */

@@ -87,6 +87,7 @@ export class Sidecar implements SidecarMachine {
     for (const upstream of fresh) upstream.begin();
     for (const upstream of context.members) upstream.change();
     for (const upstream of gone) upstream.remove();
+    context.outliers?.membersChanged();
     context.releaseWaiting();
   }
 
@@ -135,8 +136,11 @@ export class Sidecar implements SidecarMachine {
   }
 
   stats(): SidecarStats {
-    const { counters } = this.#context;
-    return { ...counters, callsAlive: counters.callsAlive, callsByStatus: [...counters.callsByStatus] };
+    const { counters, outliers } = this.#context;
+    const { ejections = 0, ejectionsOverCap = 0, ejected = 0 } = outliers?.detector ?? {};
+    const { callsAlive } = counters;
+    const callsByStatus = [...counters.callsByStatus];
+    return { ...counters, callsAlive, callsByStatus, ejections, ejectionsOverCap, endpointsEjected: ejected };
   }
 
   clusters(): ClusterEndpoint[] {
@@ -148,6 +152,7 @@ export class Sidecar implements SidecarMachine {
       connected: upstream.connected,
       healthy: checked ? upstream.health.healthy : true,
       draining: upstream.endpoint.draining,
+      ejected: upstream.ejected,
       connections: upstream.connections,
       attemptsAlive: upstream.attemptsAlive,
       attemptsStarted: upstream.attemptsStarted,

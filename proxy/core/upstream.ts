@@ -2,6 +2,7 @@
 import { type BalancerMember, Standing } from '../policy/balancer.ts';
 import type { Endpoint, HealthConfig } from '../policy/config.ts';
 import { HealthState } from '../policy/health.ts';
+import { type OutlierMember, OutlierRecord } from '../policy/outlier.ts';
 import { reconnectNs } from '../policy/reconnect.ts';
 import type { Call } from './call.ts';
 import type { Context } from './context.ts';
@@ -18,13 +19,14 @@ import { WaitList } from './wait-list.ts';
  */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
-export class Upstream implements TimerOwner, BalancerMember {
+export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   endpoint: Endpoint;
   readonly standing = new Standing();
   /** What discovery said last, and in which of its sets: the sidecar notes it, `change` takes it over. */
   said: Endpoint;
   set = 0;
   readonly health = new HealthState();
+  readonly outlier: OutlierRecord | null;
   pickable = false;
   /** It has not shown yet whether it can be reached and is healthy: calls may wait for it. */
   warming = true;
@@ -53,6 +55,7 @@ export class Upstream implements TimerOwner, BalancerMember {
     this.#context = context;
     this.endpoint = endpoint;
     this.said = endpoint;
+    this.outlier = context.config.outlier === null ? null : new OutlierRecord();
     this.#waiting = new WaitList(context.counters);
     this.#dialTimer = new OwnedTimer(this);
     this.#reconnectTimer = new OwnedTimer(this);
@@ -202,6 +205,7 @@ export class Upstream implements TimerOwner, BalancerMember {
     const changed = this.health.record(health, success);
     if (success) this.trouble = '';
     else this.trouble = trouble;
+    if (success) this.#context.outliers?.handleHealthy(this);
     if (changed) this.tell(this.health.healthy === true ? 'healthy' : 'unhealthy');
     this.#settled();
     this.update();
@@ -219,9 +223,20 @@ export class Upstream implements TimerOwner, BalancerMember {
     this.handleDialFailed(session, `no answer within ${this.#context.config.timeout.connectMs} ms`);
   }
 
+  /** Outlier detection took it out, or lets it back in: what is in flight there goes on. */
+  ejectionChanged(): void {
+    this.tell(this.ejected ? 'ejected' : 'unejected');
+    this.update();
+  }
+
+  get ejected(): boolean {
+    return this.outlier !== null && this.outlier.ejected;
+  }
+
   /** For people: why it is not pickable. */
   condition(): string {
     if (this.endpoint.draining) return 'draining';
+    if (this.ejected) return 'ejected for its errors';
     return this.trouble === '' ? 'not connected yet' : this.trouble;
   }
 
@@ -235,7 +250,8 @@ export class Upstream implements TimerOwner, BalancerMember {
     }
     const healthy = this.#prober === null || this.#countHealth();
     const reachable = connected || this.#replacing;
-    const pickable = !this.removed && !this.endpoint.draining && healthy && reachable;
+    const member = !this.removed && !this.endpoint.draining;
+    const pickable = member && healthy && reachable && !this.ejected;
     if (pickable === this.pickable) return;
     this.pickable = pickable;
     context.pickable += pickable ? 1 : -1;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { SidecarError } from '../policy/trouble.ts';
 import { CONFIG_SCHEMA } from './config-schema.ts';
 import type { ConfigFile } from './config-schema.ts';
+import { sectionTexts } from './failover-options.ts';
 import { nearestName } from './nearest-name.ts';
 import type { RawOptions } from './flags.ts';
 
@@ -52,6 +53,7 @@ export function readConfigFile(file: string): RawOptions {
     'retry-buffer-bytes': text(retry?.bufferBytesMax),
     'call-timeout-ms': text(timeout?.callMs),
     'connect-timeout-ms': text(timeout?.connectMs),
+    ...sectionTexts('outlier', rest.outlier),
     limit: limitsText(rest.limits ?? {}),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { BALANCER_NAMES } from '../policy/config.ts';
+import { FAILOVER_SCHEMA } from './failover-schema.ts';
 
 const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
 const count = (what: string) => z.int().min(0).describe(what).optional();
@@ -102,6 +103,7 @@ export const CONFIG_SCHEMA = z.strictObject({
       connectMs: milliseconds('time to connect to an endpoint'),
     })
     .optional(),
+  ...FAILOVER_SCHEMA,
   limits: z
     .record(z.string(), z.union([amount, z.record(z.string(), amount)]))
     .describe(

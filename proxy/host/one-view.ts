@@ -71,6 +71,7 @@ function mergeEndpoint(one: ClusterEndpoint, other: ClusterEndpoint): ClusterEnd
           ? null
           : true,
     draining: one.draining || other.draining,
+    ejected: one.ejected || other.ejected,
     connections: one.connections + other.connections,
     attemptsAlive: one.attemptsAlive + other.attemptsAlive,
     attemptsStarted: one.attemptsStarted + other.attemptsStarted,

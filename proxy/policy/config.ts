@@ -1,5 +1,7 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
+import type { OutlierConfig } from './failover-config.ts';
+
 /** Names of balancers. */
 export const BALANCER_NAMES = [
   'round_robin',
@@ -94,6 +96,8 @@ export interface SidecarConfig {
   health: HealthConfig | null;
   retry: RetryConfig;
   timeout: TimeoutConfig;
+  /** Null: nobody is ejected. */
+  outlier: OutlierConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
   tag: string | null;
   /** Time given to calls in flight at shutdown. */
@@ -124,6 +128,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
     bufferBytesMax: 65_536,
   },
   timeout: { callMs: 0, connectMs: 1_000 },
+  outlier: null,
   tag: null,
   drainMs: 5_000,
 };

@@ -1,6 +1,7 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
 import { crashSeen } from './crash-seen.ts';
 import { cutOver } from './cut-over.ts';
+import { ejection } from './ejection.ts';
 import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
 import { leastRequest } from './least-request.ts';
@@ -15,6 +16,7 @@ import { weightedShare } from './weighted-share.ts';
 export const check = {
   crashSeen,
   cutOver,
+  ejection,
   failover,
   hashAffinity,
   leastRequest,

@@ -148,6 +148,7 @@ function contextOf(world: 'virtual' | 'real', plan: Plan, faults: readonly Plann
     sidecars: sidecar.replicas,
     weights,
     keys: plan.load?.keys ?? 0,
+    sidecar,
     retryableStatuses: sidecar.retry?.retryableStatuses ?? [14],
     get faults() {
       return faults.map(({ definition, target, instances }) => {

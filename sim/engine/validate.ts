@@ -2,6 +2,7 @@
 import { scenarioError, show } from '../faults/params.ts';
 import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency } from '../spec/scenario.ts';
+import { readFailover } from './validate-failover.ts';
 
 /** A load with every default filled in. */
 export type FullLoad = LoadSpec & {
@@ -98,6 +99,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   optional(sidecar.drainMs, 'drainMs', at, 0, 3_600_000);
   optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
   optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
+  readFailover(sidecar, at);
   return { ...sidecar, replicas };
 }
 

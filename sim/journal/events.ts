@@ -58,6 +58,7 @@ export const ATTEMPT_ENDS = [
   'per_try_timeout',
   'deadline',
   'cancelled',
+  'unprocessed',
 ] as const;
 export const ENDPOINT_CHANGES = [
   'added',
@@ -69,6 +70,8 @@ export const ENDPOINT_CHANGES = [
   'disconnected',
   'pickable',
   'unpickable',
+  'ejected',
+  'unejected',
 ] as const;
 export const INSTANCE_STATES = ['starting', 'ready', 'draining', 'dead', 'paused', 'resumed'] as const;
 /** `serving`: new connections come to it. `gone`: it has finished its calls, or its time to. */

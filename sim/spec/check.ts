@@ -1,5 +1,6 @@
 /** What a check is: a consumer of journal events that ends in one of four verdicts. */
 import type { EventView, Kind } from '../journal/events.ts';
+import type { SidecarSpec } from './scenario.ts';
 
 /**
  * `holds`: exercised and true. `violated`: with the first time and evidence. `not exercised`: nothing in the run
@@ -37,6 +38,8 @@ export interface CheckContext {
   keys: number;
   /** grpc-status numbers that the sidecar's retry policy may retry. */
   retryableStatuses: readonly number[];
+  /** What the scenario says of its sidecar. */
+  sidecar?: SidecarSpec;
 }
 
 /** unavailable: the instance cannot answer; degraded: it answers worse; membership: the set changes. */

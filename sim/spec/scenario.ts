@@ -2,6 +2,7 @@
 import type { Duration } from '../base/units.ts';
 import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
+import type { OutlierSpec } from './failover.ts';
 
 /** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
 export type Latency =
@@ -42,6 +43,8 @@ export interface SidecarSpec {
     perTryTimeoutMs?: number;
   };
   timeout?: { callMs?: number; connectMs?: number };
+  /** Default: nobody is ejected. */
+  outlier?: OutlierSpec;
   tag?: string;
   /** At a drain: not ready, yet serving all who come, for so long; default 0. */
   drainDelayMs?: number;

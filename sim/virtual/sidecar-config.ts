@@ -6,6 +6,11 @@ import {
   DEFAULT_SIDECAR_CONFIG,
   type SidecarConfig,
 } from '../../proxy/policy/config.ts';
+import {
+  DEFAULT_FAILURE_PERCENT,
+  DEFAULT_OUTLIER,
+  DEFAULT_SUCCESS_RATE,
+} from '../../proxy/policy/failover-config.ts';
 import { KEY_HEADER } from '../spec/balancer.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
@@ -20,6 +25,7 @@ export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
     health: health === undefined || health === null ? null : { ...DEFAULT_HEALTH, ...health },
     retry: { ...base.retry, ...retry },
     timeout: { ...base.timeout, ...timeout },
+    ...failoverConfig(spec),
     tag: tag ?? base.tag,
     drainMs: drainMs ?? DRAIN_MS,
   };
@@ -29,4 +35,18 @@ function balancerConfig(spec: SidecarSpec['balancer']): BalancerConfig {
   const given = typeof spec === 'object' ? spec : { name: spec ?? DEFAULT_BALANCER.name };
   const hashes = given.name === 'ring_hash' || given.name === 'maglev';
   return { ...DEFAULT_BALANCER, hashHeader: hashes ? KEY_HEADER : '', ...given };
+}
+
+/** Each section that is given, completed. */
+function failoverConfig({ outlier }: SidecarSpec): Pick<SidecarConfig, 'outlier'> {
+  if (outlier === undefined) return { outlier: null };
+  const { successRate, failurePercent, ...rest } = outlier;
+  return {
+    outlier: {
+      ...DEFAULT_OUTLIER,
+      ...rest,
+      successRate: successRate === undefined ? null : { ...DEFAULT_SUCCESS_RATE, ...successRate },
+      failurePercent: failurePercent === undefined ? null : { ...DEFAULT_FAILURE_PERCENT, ...failurePercent },
+    },
+  };
 }

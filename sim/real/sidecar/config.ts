@@ -2,6 +2,8 @@
 import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 
+/** The file has them as a scenario does. */
+const FAILOVER_SECTIONS = ['outlier'] as const;
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 
@@ -14,6 +16,7 @@ export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
   if (spec.retry !== undefined) config['retry'] = spec.retry;
   if (spec.timeout !== undefined) config['timeout'] = spec.timeout;
+  for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
   if (spec.tag !== undefined) config['tag'] = spec.tag;
   return config;
 }

@@ -9,6 +9,7 @@ const endpoint = (change: Partial<ClusterEndpoint>): ClusterEndpoint => ({
   connected: true,
   healthy: true,
   draining: false,
+  ejected: false,
   connections: 1,
   attemptsAlive: 2,
   attemptsStarted: 3,

@@ -8,6 +8,11 @@ import { DEFAULT_TAG } from '../../../proxy/host/flags.ts';
 import { resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
 import { startSidecar } from '../../../proxy/index.ts';
+import {
+  DEFAULT_FAILURE_PERCENT,
+  DEFAULT_OUTLIER,
+  DEFAULT_SUCCESS_RATE,
+} from '../../../proxy/policy/failover-config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meshwright-options-'));
@@ -51,8 +56,8 @@ describe('the balancer', () => {
 
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
-    const { balancer, health, retry, timeout, tag, drainMs, ...rest } = resolveOptions(BASE);
-    expect({ balancer, health, retry, timeout, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
+    const { balancer, health, retry, timeout, outlier, tag, drainMs, ...rest } = resolveOptions(BASE);
+    expect({ balancer, health, retry, timeout, outlier, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
     expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
       ...DEFAULT_HEALTH,
@@ -92,6 +97,36 @@ describe('options', () => {
     expect(resolve).toThrow(message);
     const [name] = Object.keys(flags);
     expect(resolve).toThrow(expect.objectContaining({ code: 'MW_USAGE', place: `--${name}` }));
+  });
+});
+
+describe('failover policies of the file', () => {
+  const BOTH = 'listen: a:1\nupstream: b:1\n';
+  const of = (text: string) => resolveOptions({}, readConfigFile(config(BOTH + text)));
+
+  it('are off where they are not named, and complete where they are', () => {
+    expect(of('').outlier).toBeNull();
+    expect(of('outlier: {}').outlier).toEqual(DEFAULT_OUTLIER);
+    const text =
+      'outlier: { cap: envoy, errorStatuses: [8, 14], healthyCheckUnejects: true, successRate: {}, failurePercent: { minHosts: 3 } }';
+    expect(of(text).outlier).toEqual({
+      ...DEFAULT_OUTLIER,
+      cap: 'envoy',
+      errorStatuses: [8, 14],
+      healthyCheckUnejects: true,
+      successRate: DEFAULT_SUCCESS_RATE,
+      failurePercent: { ...DEFAULT_FAILURE_PERCENT, minHosts: 3 },
+    });
+  });
+
+  it.each([
+    ['outlier: { maxEjectionPercent: 101 }', '"101" is not a number from 0 to 100'],
+    ['outlier: { intervalMs: 0 }', 'from 1 to'],
+    ['outlier: { cap: some }', 'outlier.cap'],
+    ['outlier: { failurePercent: { thresholdPercent: 101 } }', 'from 0 to 100'],
+    ['outlier: { consecutive5xx: 3 }', 'unknown key "consecutive5xx" at outlier'],
+  ])('%j is refused', (text, message) => {
+    expect(() => of(text)).toThrow(message);
   });
 });
 

@@ -1,0 +1,86 @@
+/** What the configuration file says about failover and overload: into the shape of the flags, and out of it, checked and completed. */
+import {
+  DEFAULT_FAILURE_PERCENT,
+  DEFAULT_OUTLIER,
+  DEFAULT_SUCCESS_RATE,
+  EJECTION_CAPS,
+  type FailurePercentConfig,
+  type OutlierConfig,
+  type SuccessRateConfig,
+} from '../policy/failover-config.ts';
+import type { RawOptions } from './flags.ts';
+import type { OptionReader } from './option-reader.ts';
+
+const DAY_MS = 86_400_000;
+
+/** One section, flat: `{ 'outlier': true, 'outlier.intervalMs': '100', … }`. Lists are joined by commas. */
+export function sectionTexts(name: string, section: object | undefined): RawOptions {
+  if (section === undefined) return {};
+  const texts: Record<string, string | boolean | undefined> = { [name]: true };
+  for (const [key, value] of Object.entries(section)) {
+    const path = `${name}.${key}`;
+    if (Array.isArray(value)) texts[path] = value.join(',');
+    else if (typeof value === 'object') Object.assign(texts, sectionTexts(path, value));
+    else if (typeof value === 'boolean') texts[path] = value;
+    else if (value !== undefined) texts[path] = String(value);
+  }
+  return texts;
+}
+
+export function readOutlier(read: OptionReader): OutlierConfig | null {
+  if (!read.flag('outlier')) return null;
+  const base = DEFAULT_OUTLIER;
+  const cap = read.text('outlier.cap');
+  return {
+    intervalMs: read.number('outlier.intervalMs', base.intervalMs, 1, DAY_MS),
+    baseEjectionMs: read.number('outlier.baseEjectionMs', base.baseEjectionMs, 0, DAY_MS),
+    maxEjectionMs: read.number('outlier.maxEjectionMs', base.maxEjectionMs, 0, DAY_MS),
+    jitterMs: read.number('outlier.jitterMs', base.jitterMs, 0, DAY_MS),
+    maxEjectionPercent: read.integer('outlier.maxEjectionPercent', base.maxEjectionPercent, 0, 100),
+    cap: EJECTION_CAPS.find((known) => known === cap) ?? base.cap,
+    consecutiveErrors: read.integer('outlier.consecutiveErrors', base.consecutiveErrors, 0, 1_000_000),
+    consecutiveGatewayErrors: read.integer(
+      'outlier.consecutiveGatewayErrors',
+      base.consecutiveGatewayErrors,
+      0,
+      1_000_000,
+    ),
+    errorStatuses: read.statuses('outlier.errorStatuses', base.errorStatuses),
+    gatewayStatuses: read.statuses('outlier.gatewayStatuses', base.gatewayStatuses),
+    healthyCheckUnejects: read.flag('outlier.healthyCheckUnejects'),
+    successRate: readSuccessRate(read, 'outlier.successRate'),
+    failurePercent: readFailurePercent(read, 'outlier.failurePercent'),
+  };
+}
+
+function readSuccessRate(read: OptionReader, at: string): SuccessRateConfig | null {
+  if (!read.flag(at)) return null;
+  const base = DEFAULT_SUCCESS_RATE;
+  return {
+    stdevFactor: read.integer(`${at}.stdevFactor`, base.stdevFactor, 0, 1_000_000),
+    ...readJudged(read, at, base),
+  };
+}
+
+function readFailurePercent(read: OptionReader, at: string): FailurePercentConfig | null {
+  if (!read.flag(at)) return null;
+  const base = DEFAULT_FAILURE_PERCENT;
+  return {
+    thresholdPercent: read.integer(`${at}.thresholdPercent`, base.thresholdPercent, 0, 100),
+    ...readJudged(read, at, base),
+  };
+}
+
+interface Judged {
+  minHosts: number;
+  minRequests: number;
+  enforcePercent: number;
+}
+
+function readJudged(read: OptionReader, at: string, base: Judged): Judged {
+  return {
+    minHosts: read.integer(`${at}.minHosts`, base.minHosts, 0, 1_000_000),
+    minRequests: read.integer(`${at}.minRequests`, base.minRequests, 0, 1_000_000_000),
+    enforcePercent: read.integer(`${at}.enforcePercent`, base.enforcePercent, 0, 100),
+  };
+}

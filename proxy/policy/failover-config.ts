@@ -1,0 +1,78 @@
+/** Configuration of the policies by which a sidecar gets past what fails: outlier detection and its company. Complete and validated. */
+
+/**
+ * How the cap on ejections is read. `a50`: no more once the ejected share has reached it, so it may be passed by one (gRFC A50);
+ * `envoy`: none that would take the share beyond it; `envoy_at_least_one`: as `envoy`, but one may always be ejected.
+ */
+export const EJECTION_CAPS = ['a50', 'envoy', 'envoy_at_least_one'] as const;
+export type EjectionCap = (typeof EJECTION_CAPS)[number];
+
+/** Whoever's success rate lies below mean − stdev × stdevFactor / 1000 is ejected (gRFC A50). */
+export interface SuccessRateConfig {
+  stdevFactor: number;
+  /** Endpoints with `minRequests` in the interval that there must be for a comparison. */
+  minHosts: number;
+  minRequests: number;
+  /** How many of 100 that are found are ejected. */
+  enforcePercent: number;
+}
+
+/** Whoever fails more than this share of its calls is ejected (gRFC A50). */
+export interface FailurePercentConfig {
+  thresholdPercent: number;
+  minHosts: number;
+  minRequests: number;
+  enforcePercent: number;
+}
+
+export interface OutlierConfig {
+  /** Between two sweeps, which judge statistics and end ejections. */
+  intervalMs: number;
+  /** The n-th ejection lasts min(base × n, max(base, max)) and up to `jitterMs` more, and then until the next sweep. */
+  baseEjectionMs: number;
+  maxEjectionMs: number;
+  jitterMs: number;
+  maxEjectionPercent: number;
+  cap: EjectionCap;
+  /** Errors in a row that eject at once; 0: any number is borne. */
+  consecutiveErrors: number;
+  consecutiveGatewayErrors: number;
+  /** grpc-status numbers that are errors: by default those that Envoy maps to HTTP 5xx, and to 502, 503 or 504. */
+  errorStatuses: readonly number[];
+  gatewayStatuses: readonly number[];
+  /** A good health check ends an ejection early (Envoy; not in gRPC). */
+  healthyCheckUnejects: boolean;
+  successRate: SuccessRateConfig | null;
+  failurePercent: FailurePercentConfig | null;
+}
+
+/** Used for what is left open where outlier detection is on: Envoy's and gRFC A50's numbers. */
+export const DEFAULT_OUTLIER: OutlierConfig = {
+  intervalMs: 10_000,
+  baseEjectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  jitterMs: 0,
+  maxEjectionPercent: 10,
+  cap: 'a50',
+  consecutiveErrors: 5,
+  consecutiveGatewayErrors: 0,
+  errorStatuses: [2, 4, 12, 13, 14, 15],
+  gatewayStatuses: [4, 14],
+  healthyCheckUnejects: false,
+  successRate: null,
+  failurePercent: null,
+};
+
+export const DEFAULT_SUCCESS_RATE: SuccessRateConfig = {
+  stdevFactor: 1_900,
+  minHosts: 5,
+  minRequests: 100,
+  enforcePercent: 100,
+};
+
+export const DEFAULT_FAILURE_PERCENT: FailurePercentConfig = {
+  thresholdPercent: 85,
+  minHosts: 5,
+  minRequests: 50,
+  enforcePercent: 100,
+};

@@ -1,0 +1,41 @@
+/** What a scenario may say about its sidecar's failover policies. They are the sidecar's own; a test compares defaults and names. */
+
+interface JudgedSpec {
+  minHosts?: number;
+  minRequests?: number;
+  enforcePercent?: number;
+}
+
+/** Outlier detection; what is not given keeps the sidecar's own default. */
+export interface OutlierSpec {
+  intervalMs?: number;
+  baseEjectionMs?: number;
+  maxEjectionMs?: number;
+  jitterMs?: number;
+  maxEjectionPercent?: number;
+  /** How that share is read: gRFC A50 may pass it by one, Envoy does not, or only for the first. */
+  cap?: 'a50' | 'envoy' | 'envoy_at_least_one';
+  /** 0: any number of errors in a row is borne. */
+  consecutiveErrors?: number;
+  consecutiveGatewayErrors?: number;
+  errorStatuses?: readonly number[];
+  gatewayStatuses?: readonly number[];
+  healthyCheckUnejects?: boolean;
+  successRate?: JudgedSpec & { stdevFactor?: number };
+  failurePercent?: JudgedSpec & { thresholdPercent?: number };
+}
+
+/** What the check of ejections assumes where a scenario says nothing. */
+export const OUTLIER_DEFAULTS: Required<Omit<OutlierSpec, 'successRate' | 'failurePercent'>> = {
+  intervalMs: 10_000,
+  baseEjectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  jitterMs: 0,
+  maxEjectionPercent: 10,
+  cap: 'a50',
+  consecutiveErrors: 5,
+  consecutiveGatewayErrors: 0,
+  errorStatuses: [2, 4, 12, 13, 14, 15],
+  gatewayStatuses: [4, 14],
+  healthyCheckUnejects: false,
+};

@@ -1,0 +1,71 @@
+/** Planted bugs of failover policies: each turns a check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bug, runBug } from './plant.ts';
+
+interface Exhibit extends Bug {
+  check: string;
+  words: RegExp;
+}
+
+/** Two of four instances fail whatever they are asked, for longer than an ejection lasts. */
+const ejecting = (outlier: string): string => `{ mesh: { services: { greeter: { instances: 4 } },
+        sidecar: { outlier: { intervalMs: 100, baseEjectionMs: 200, maxEjectionMs: 2000, consecutiveErrors: 3, ${outlier} } } },
+      load: load.open({ ratePerSecond: 200, forMs: 4000 }),
+      faults: (at) => [at(500).failStatus('greeter/1', { status: 14, for: '2s' }), at(500).failStatus('greeter/2', { status: 14, for: '2s' })],
+      checks: [check.ejection()] }`;
+
+const NEVER_EJECTS: Exhibit = {
+  name: 'never-ejects',
+  changes: [{ file: 'proxy/policy/outlier.js', line: 'record.ejected = true;', becomes: 'return;' }],
+  scenario: ejecting('maxEjectionPercent: 50'),
+  check: 'ejection',
+  words: /did not eject greeter\/\d after 3 errors in a row/,
+};
+
+/** The share before the ejection where the dialect judges the share after it. */
+const CAP_TOO_LATE: Exhibit = {
+  name: 'ejects-one-too-many',
+  changes: [
+    {
+      file: 'proxy/policy/outlier.js',
+      line: 'return 100 * (already + 1) <= allowed',
+      becomes: 'return 100 * already <= allowed',
+    },
+  ],
+  scenario: ejecting("maxEjectionPercent: 30, cap: 'envoy'"),
+  check: 'ejection',
+  words: /ejected greeter\/\d while 1 of 4 were ejected already, beyond 30 % as envoy reads it/,
+};
+
+/** No test of a single ejection sees the order in which a sweep works. */
+const DECAYS_FIRST: Exhibit = {
+  name: 'good-intervals-count-first',
+  changes: [
+    {
+      file: 'proxy/policy/outlier.js',
+      line: 'record.multiplier++;',
+      becomes: 'record.multiplier = Math.max(0, record.multiplier - 1) + 1;',
+    },
+  ],
+  scenario: ejecting('maxEjectionPercent: 50'),
+  check: 'ejection',
+  words: /let greeter\/\d back after [\d.]+ ms, where it had to be between/,
+};
+
+const found = (bug: Exhibit, planted: boolean) => {
+  const record = runBug(bug, planted);
+  expect(record.error).toBeNull();
+  return record.verdicts.find((one) => one.check === bug.check);
+};
+
+describe.each([NEVER_EJECTS, CAP_TOO_LATE, DECAYS_FIRST])('planted: $name', (bug) => {
+  test('the check turns red and says why', () => {
+    const verdict = found(bug, true);
+    expect(verdict?.outcome).toBe('violated');
+    expect(verdict?.explanation).toMatch(bug.words);
+  });
+
+  test('its mirror holds', () => {
+    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
+  });
+});
