@@ -76,8 +76,9 @@ function readGroup(
 /** Null: it is right, but gets no calls. */
 function readEndpoint(shape: LbEndpointShape, path: string): Endpoint | null {
   const address = readAddress(shape, `${path}.endpoint.address`);
-  const weight = shape.load_balancing_weight?.value ?? 1;
-  if (shape.load_balancing_weight !== undefined && shape.load_balancing_weight !== null && weight < 1)
+  const said = shape.load_balancing_weight;
+  const weight = said === undefined || said === null ? 1 : (said.value ?? 0);
+  if (weight < 1)
     throw new ResourceError(`${path}.load_balancing_weight`, 'it is 0; what shall get nothing is draining');
   const status = shape.health_status ?? 'UNKNOWN';
   if (!STATUSES.includes(status))

@@ -1,12 +1,11 @@
 /** A control plane without its wires: one snapshot, many clients. Drivers are proxy/control-plane (gRPC) and sim/virtual. */
-import type { Codec, DeltaRequest, DeltaResponse, DiscoveryRequest, DiscoveryResponse } from './messages.ts';
+import type { Codec, DeltaResponse, DiscoveryResponse } from './messages.ts';
 import { DeltaSession } from './delta-session.ts';
 import type { Answer, SessionSink } from './server-session.ts';
 import { type Messages, Snapshot } from './snapshot.ts';
 import { SotwSession } from './sotw-session.ts';
 
 export type Session = SotwSession | DeltaSession;
-export type AnySessionSink = SessionSink<DiscoveryResponse & DeltaResponse>;
 
 export class XdsServer {
   readonly sessions = new Set<Session>();
@@ -61,5 +60,3 @@ export class XdsServer {
     return session;
   }
 }
-
-export type { DeltaRequest, DiscoveryRequest };
