@@ -5,6 +5,7 @@
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
+import type { Breaker } from './breaker.ts';
 import { CallRequest } from './call-request.ts';
 import type { DownstreamSession } from './downstream-session.ts';
 import { Failures } from './failures.ts';
@@ -34,6 +35,7 @@ export class Call extends CallRequest {
     else if (timeoutNs === -2) return this.answer(GRPC.internal, 'malformed grpc-timeout in the request');
     else if (timeoutNs === 0) return this.answer(GRPC.deadlineExceeded, 'the deadline had passed on arrival');
     if (timeoutNs > 0) context.timers.arm(this, context.nowNs, timeoutNs);
+    if (context.gate !== null && !context.gate.admits(this)) return;
     const upstream = context.pickFirst(this.request);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
@@ -195,7 +197,10 @@ export class Call extends CallRequest {
     this.answer(grpcStatus, message);
   }
 
-  #sendTo(upstream: Upstream): void {
+  #sendTo(picked: Upstream): void {
+    const { breaker } = this.context;
+    const upstream = breaker === null ? picked : breaker.place(picked);
+    if (upstream === null) return this.#refuse((breaker as Breaker).reason);
     const session = upstream.sessionWithRoom();
     if (session === null) upstream.enqueue(this);
     else this.sendOn(session);
@@ -204,6 +209,7 @@ export class Call extends CallRequest {
   #waitOrFail(): void {
     const context = this.context;
     if (context.warming > 0 && context.pickable === 0) {
+      if (context.breaker !== null && !context.breaker.mayWait()) return this.#refuse(context.breaker.reason);
       context.waiting.push(this);
       return;
     }
@@ -260,9 +266,17 @@ export class Call extends CallRequest {
   }
 
   #retryNow(failures: Failures): void {
+    const { breaker } = this.context;
+    if (breaker !== null && !breaker.mayBegin()) return this.#giveUp(failures);
     const upstream = this.context.pickRetry(this.request as HeaderBlock, failures.tried);
     if (upstream === null) this.#waitOrFail();
     else this.#sendTo(upstream);
+  }
+
+  /** Nothing more may be begun: a first attempt fails for that, another one for what made it necessary. */
+  #refuse(reason: string): void {
+    if (this.failures === null) this.answer(GRPC.unavailable, reason);
+    else this.#giveUp(this.failures);
   }
 
   /** Tells the caller of the last failure. */
@@ -278,6 +292,7 @@ export class Call extends CallRequest {
 
   /** The endpoint ended its response properly and all of it was passed on. */
   #complete(grpcStatus: number): void {
+    if (grpcStatus === GRPC.ok && this.context.throttle !== null) this.context.throttle.succeeded();
     this.#endAttempt('complete', grpcStatus, this.requestEnded ? -1 : H2.cancel);
     this.#end(grpcStatus, false);
   }

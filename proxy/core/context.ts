@@ -5,13 +5,16 @@ import { hashText } from '../policy/hash.ts';
 import { makeBalancer } from '../policy/make-balancer.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
 import { ATTEMPTS_MAX } from '../policy/retry.ts';
+import { RetryThrottle } from '../policy/throttle.ts';
 import { Answers } from './answers.ts';
 import { Attempt } from './attempt.ts';
+import { Breaker } from './breaker.ts';
 import { Call } from './call.ts';
 import type { SidecarEnvironment } from './machine.ts';
 import type { AttemptEnd, Observer } from './observer.ts';
 import { Outliers } from './outliers.ts';
 import { Counters } from './counters.ts';
+import { Gate } from './gate.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
 import { TimerTable } from './timers.ts';
@@ -41,6 +44,10 @@ export class Context {
   readonly #hashHeader: string;
   /** Null: nobody is ejected. */
   readonly outliers: Outliers | null;
+  readonly throttle: RetryThrottle | null;
+  readonly breaker: Breaker | null;
+  /** Null: every call may begin. */
+  readonly gate: Gate | null;
   /** Calls for which no endpoint is pickable yet. */
   readonly waiting = new WaitList(this.counters);
   /** Members in their lasting order. */
@@ -79,6 +86,9 @@ export class Context {
     this.timesAttempts = this.balancer.timesAttempts;
     this.#hashHeader = config.balancer.hashHeader;
     this.outliers = config.outlier === null ? null : new Outliers(this, config.outlier);
+    this.throttle = config.retryThrottling === null ? null : new RetryThrottle(config.retryThrottling);
+    this.breaker = config.circuitBreaker === null ? null : new Breaker(this, config.circuitBreaker);
+    this.gate = this.breaker === null ? null : new Gate(this);
   }
 
   pickFirst(request: HeaderBlock): Upstream | null {

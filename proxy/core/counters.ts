@@ -16,6 +16,10 @@ export class Counters {
   retriesTransparent = 0;
   retriesOverBudget = 0;
   retriesAlive = 0;
+  retriesThrottled = 0;
+  breakerOverRequests = 0;
+  breakerOverPending = 0;
+  breakerOverRetries = 0;
   connectionsDownstream = 0;
   connectionsUpstream = 0;
   healthChecks = 0;

@@ -47,6 +47,12 @@ export interface SidecarStats {
   retriesOverBudget: number;
   /** Retries alive, those waiting in backoff included. */
   retriesAlive: number;
+  /** Retries that the throttle refused. */
+  retriesThrottled: number;
+  /** What the circuit breaker refused: attempts, waiting, retries. */
+  breakerOverRequests: number;
+  breakerOverPending: number;
+  breakerOverRetries: number;
   /** Calls waiting for an endpoint or for room on a connection. */
   callsWaiting: number;
   connectionsDownstream: number;

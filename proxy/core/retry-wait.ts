@@ -11,10 +11,16 @@ import type { Failures } from './failures.ts';
 export function retryWaitNs(context: Context, call: CallRecord, failures: Failures, atOnce: boolean): number {
   const { config, counters } = context;
   const { status } = failures;
-  const sentByPolicy = call.attemptsSent - (failures.transparentUsed ? 1 : 0);
-  if (!call.isGrpc || sentByPolicy >= context.attemptsMax || !isRetryable(config.retry, status)) return -1;
   const pushback = pushbackNs(failures.block?.get('grpc-retry-pushback-ms'));
-  if (pushback === -1) return -1;
+  const retryable = isRetryable(config.retry, status);
+  if (context.throttle !== null && (retryable || pushback === -1)) context.throttle.failed();
+  const sentByPolicy = call.attemptsSent - (failures.transparentUsed ? 1 : 0);
+  if (!call.isGrpc || sentByPolicy >= context.attemptsMax || !retryable || pushback === -1) return -1;
+  if (context.throttle !== null && !context.throttle.allows) {
+    counters.retriesThrottled++;
+    return -1;
+  }
+  if (context.breaker !== null && !context.breaker.mayRetry()) return -1;
   if (!withinBudget(config.retry, counters.retriesAlive, counters.callsAlive)) {
     counters.retriesOverBudget++;
     return -1;

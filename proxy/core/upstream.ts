@@ -77,6 +77,11 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     return this.attemptsAlive + this.#waiting.length;
   }
 
+  /** Calls that wait for room here. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
   get connected(): boolean {
     return this.#connected;
   }
@@ -133,7 +138,7 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   /** A call waits here for room. */
   enqueue(call: Call): void {
     this.#waiting.push(call);
-    if (this.#sessions.length < CONNECTIONS_PER_ENDPOINT_MAX && !this.#reconnectTimer.armed) this.#dial();
+    if (this.#mayConnect() && !this.#reconnectTimer.armed) this.#dial();
   }
 
   /** Room appeared: calls that wait go on in order (OV-09). */
@@ -288,6 +293,12 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     this.#dialling = session;
     context.timers.arm(this.#dialTimer, context.nowNs, context.config.timeout.connectMs * 1e6);
     context.environment.dial(session);
+  }
+
+  #mayConnect(): boolean {
+    const { breaker } = this.#context;
+    const own = this.#sessions.length;
+    return breaker === null ? own < CONNECTIONS_PER_ENDPOINT_MAX : breaker.mayConnect(own);
   }
 
   #drop(session: UpstreamSession): void {

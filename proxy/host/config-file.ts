@@ -54,6 +54,8 @@ export function readConfigFile(file: string): RawOptions {
     'call-timeout-ms': text(timeout?.callMs),
     'connect-timeout-ms': text(timeout?.connectMs),
     ...sectionTexts('outlier', rest.outlier),
+    ...sectionTexts('retryThrottling', rest.retryThrottling),
+    ...sectionTexts('circuitBreaker', rest.circuitBreaker),
     limit: limitsText(rest.limits ?? {}),
   };
 }

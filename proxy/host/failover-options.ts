@@ -1,12 +1,17 @@
 /** What the configuration file says about failover and overload: into the shape of the flags, and out of it, checked and completed. */
+import type { SidecarConfig } from '../policy/config.ts';
 import {
+  type BreakerConfig,
+  DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
+  DEFAULT_THROTTLE,
   EJECTION_CAPS,
   type FailurePercentConfig,
   type OutlierConfig,
   type SuccessRateConfig,
+  type ThrottleConfig,
 } from '../policy/failover-config.ts';
 import type { RawOptions } from './flags.ts';
 import type { OptionReader } from './option-reader.ts';
@@ -27,7 +32,35 @@ export function sectionTexts(name: string, section: object | undefined): RawOpti
   return texts;
 }
 
-export function readOutlier(read: OptionReader): OutlierConfig | null {
+/** The sections of the configuration that are about failover and overload; null where one is not named. */
+export function readFailover(
+  read: OptionReader,
+): Pick<SidecarConfig, 'outlier' | 'retryThrottling' | 'circuitBreaker'> {
+  return {
+    outlier: readOutlier(read),
+    retryThrottling: readThrottling(read),
+    circuitBreaker: readBreaker(read),
+  };
+}
+
+function readThrottling(read: OptionReader): ThrottleConfig | null {
+  if (!read.flag('retryThrottling')) return null;
+  return {
+    maxTokens: read.number('retryThrottling.maxTokens', DEFAULT_THROTTLE.maxTokens, 1, 1_000),
+    tokenRatio: read.number('retryThrottling.tokenRatio', DEFAULT_THROTTLE.tokenRatio, 0.001, 1_000),
+  };
+}
+
+function readBreaker(read: OptionReader): BreakerConfig | null {
+  if (!read.flag('circuitBreaker')) return null;
+  const config = { ...DEFAULT_BREAKER };
+  for (const name of Object.keys(config) as (keyof BreakerConfig)[]) {
+    config[name] = read.integer(`circuitBreaker.${name}`, config[name], 0, 1_000_000_000);
+  }
+  return config;
+}
+
+function readOutlier(read: OptionReader): OutlierConfig | null {
   if (!read.flag('outlier')) return null;
   const base = DEFAULT_OUTLIER;
   const cap = read.text('outlier.cap');

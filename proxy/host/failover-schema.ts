@@ -45,4 +45,23 @@ export const FAILOVER_SCHEMA = {
     })
     .describe('outlier detection: endpoints whose calls fail are left out for a while')
     .optional(),
+  retryThrottling: z
+    .strictObject({
+      maxTokens: number('what the bucket holds, 1 to 1000; a failure takes one'),
+      tokenRatio: number('what a success gives back'),
+    })
+    .describe('no retries while failures have half emptied a bucket of tokens (gRFC A6)')
+    .optional(),
+  circuitBreaker: z
+    .strictObject({
+      maxRequests: whole('attempts in flight and calls that wait for one; 0: no bound'),
+      maxPending: whole('calls that wait; 0: no bound'),
+      maxRetries: whole('retries alive; 0: no bound'),
+      maxConnections: whole('connections to endpoints beside the first to each; 0: no bound'),
+      endpointMaxRequests: whole('as maxRequests, for each endpoint'),
+      endpointMaxPending: whole('as maxPending, for each endpoint'),
+      endpointMaxConnections: whole('connections to each endpoint; 0: no bound'),
+    })
+    .describe('bounds beyond which calls are refused at once with UNAVAILABLE')
+    .optional(),
 };

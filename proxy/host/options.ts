@@ -2,7 +2,7 @@
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
 import { readBalancer } from './balancer-options.ts';
-import { readOutlier } from './failover-options.ts';
+import { readFailover } from './failover-options.ts';
 import type { RawOptions } from './flags.ts';
 import { type LimitOptions, resolveLimits } from './limits.ts';
 import { OptionReader, usage } from './option-reader.ts';
@@ -95,7 +95,7 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
       callMs: read.number('call-timeout-ms', timeout.callMs, 0, 86_400_000),
       connectMs: read.number('connect-timeout-ms', timeout.connectMs, 1, 600_000),
     },
-    outlier: readOutlier(read),
+    ...readFailover(read),
     limits: resolveLimits(...read.both('limit')),
     watchStdin: read.flag('watch-stdin'),
     traceFd: read.text('trace-fd') === null ? null : read.integer('trace-fd', 0, 1, 65_535),

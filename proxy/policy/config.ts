@@ -1,6 +1,6 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
-import type { OutlierConfig } from './failover-config.ts';
+import type { BreakerConfig, OutlierConfig, ThrottleConfig } from './failover-config.ts';
 
 /** Names of balancers. */
 export const BALANCER_NAMES = [
@@ -98,6 +98,10 @@ export interface SidecarConfig {
   timeout: TimeoutConfig;
   /** Null: nobody is ejected. */
   outlier: OutlierConfig | null;
+  /** Null: failures alone keep nobody from retrying. */
+  retryThrottling: ThrottleConfig | null;
+  /** Null: nothing is bounded but connections per endpoint. */
+  circuitBreaker: BreakerConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
   tag: string | null;
   /** Time given to calls in flight at shutdown. */
@@ -129,6 +133,8 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   },
   timeout: { callMs: 0, connectMs: 1_000 },
   outlier: null,
+  retryThrottling: null,
+  circuitBreaker: null,
   tag: null,
   drainMs: 5_000,
 };

@@ -76,3 +76,38 @@ export const DEFAULT_FAILURE_PERCENT: FailurePercentConfig = {
   minRequests: 50,
   enforcePercent: 100,
 };
+
+/** Retry throttling (gRFC A6): a bucket that failures empty and successes fill; at half of it or below nothing is retried. */
+export interface ThrottleConfig {
+  maxTokens: number;
+  /** What a success gives back of a token; counted in thousandths. */
+  tokenRatio: number;
+}
+
+export const DEFAULT_THROTTLE: ThrottleConfig = { maxTokens: 10, tokenRatio: 0.1 };
+
+/** Circuit breaking (Envoy): bounds beyond which calls are refused at once. 0: no bound. */
+export interface BreakerConfig {
+  /** Attempts in flight and calls that wait for one. */
+  maxRequests: number;
+  /** Calls that wait for an endpoint, or for room on one. */
+  maxPending: number;
+  /** Retries alive, those in backoff included. */
+  maxRetries: number;
+  /** Connections to endpoints; the first one to each endpoint is always allowed. */
+  maxConnections: number;
+  endpointMaxRequests: number;
+  endpointMaxPending: number;
+  endpointMaxConnections: number;
+}
+
+/** Used for what is left open where circuit breaking is on. */
+export const DEFAULT_BREAKER: BreakerConfig = {
+  maxRequests: 1_024,
+  maxPending: 1_024,
+  maxRetries: 0,
+  maxConnections: 1_024,
+  endpointMaxRequests: 0,
+  endpointMaxPending: 0,
+  endpointMaxConnections: 8,
+};

@@ -1,4 +1,5 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
+import { circuitBreaker } from './circuit-breaker.ts';
 import { crashSeen } from './crash-seen.ts';
 import { cutOver } from './cut-over.ts';
 import { ejection } from './ejection.ts';
@@ -10,10 +11,12 @@ import { overhead } from './overhead.ts';
 import { recovery } from './recovery.ts';
 import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
+import { retryThrottling } from './retry-throttling.ts';
 import { roundRobin } from './round-robin.ts';
 import { weightedShare } from './weighted-share.ts';
 
 export const check = {
+  circuitBreaker,
   crashSeen,
   cutOver,
   ejection,
@@ -25,6 +28,7 @@ export const check = {
   recovery,
   replies,
   retryAmplification,
+  retryThrottling,
   roundRobin,
   weightedShare,
 } as const;

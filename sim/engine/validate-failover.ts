@@ -1,5 +1,6 @@
 /** Reads what a scenario says about failover policies: unknown settings and numbers out of range are refused before the run. */
 import { scenarioError, show } from '../faults/params.ts';
+import type { FailoverSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
 /** A setting: its range, a choice of words, a yes or no, a list of statuses, or a section of settings. */
@@ -29,7 +30,17 @@ const SECTIONS = {
     successRate: { stdevFactor: COUNT, ...JUDGED },
     failurePercent: { thresholdPercent: PERCENT, ...JUDGED },
   },
-} as const satisfies Record<string, Section>;
+  retryThrottling: { maxTokens: [1, 1_000], tokenRatio: [0.001, 1_000] },
+  circuitBreaker: {
+    maxRequests: COUNT,
+    maxPending: COUNT,
+    maxRetries: COUNT,
+    maxConnections: COUNT,
+    endpointMaxRequests: COUNT,
+    endpointMaxPending: COUNT,
+    endpointMaxConnections: COUNT,
+  },
+} as const satisfies Record<keyof FailoverSpec, Section>;
 
 export function readFailover(sidecar: SidecarSpec, place: string): void {
   for (const [name, settings] of Object.entries(SECTIONS)) {

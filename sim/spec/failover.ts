@@ -25,6 +25,42 @@ export interface OutlierSpec {
   failurePercent?: JudgedSpec & { thresholdPercent?: number };
 }
 
+/** Retry throttling (gRFC A6). */
+export interface ThrottlingSpec {
+  maxTokens?: number;
+  tokenRatio?: number;
+}
+
+/** Bounds of what is under way; 0: none. */
+export interface BreakerSpec {
+  maxRequests?: number;
+  maxPending?: number;
+  maxRetries?: number;
+  maxConnections?: number;
+  endpointMaxRequests?: number;
+  endpointMaxPending?: number;
+  endpointMaxConnections?: number;
+}
+
+/** The policies of a sidecar, each off where it is not given. */
+export interface FailoverSpec {
+  outlier?: OutlierSpec;
+  retryThrottling?: ThrottlingSpec;
+  circuitBreaker?: BreakerSpec;
+}
+
+/** What the checks assume where a scenario says nothing. */
+export const THROTTLING_DEFAULTS: Required<ThrottlingSpec> = { maxTokens: 10, tokenRatio: 0.1 };
+export const BREAKER_DEFAULTS: Required<BreakerSpec> = {
+  maxRequests: 1_024,
+  maxPending: 1_024,
+  maxRetries: 0,
+  maxConnections: 1_024,
+  endpointMaxRequests: 0,
+  endpointMaxPending: 0,
+  endpointMaxConnections: 8,
+};
+
 /** What the check of ejections assumes where a scenario says nothing. */
 export const OUTLIER_DEFAULTS: Required<Omit<OutlierSpec, 'successRate' | 'failurePercent'>> = {
   intervalMs: 10_000,

@@ -2,7 +2,7 @@
 import type { Duration } from '../base/units.ts';
 import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
-import type { OutlierSpec } from './failover.ts';
+import type { FailoverSpec } from './failover.ts';
 
 /** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
 export type Latency =
@@ -22,7 +22,7 @@ export interface ServiceSpec {
 }
 
 /** The sidecar of the mesh; what is not given keeps the sidecar's own default. */
-export interface SidecarSpec {
+export interface SidecarSpec extends FailoverSpec {
   /** How many sidecars (each its own process); the load is spread over them in turn. Default 1. */
   replicas?: number;
   /** Its name, or name and settings; default round_robin. ring_hash and maglev go by `x-key` (`load` has `keys`) if no header is named. */
@@ -43,8 +43,6 @@ export interface SidecarSpec {
     perTryTimeoutMs?: number;
   };
   timeout?: { callMs?: number; connectMs?: number };
-  /** Default: nobody is ejected. */
-  outlier?: OutlierSpec;
   tag?: string;
   /** At a drain: not ready, yet serving all who come, for so long; default 0. */
   drainDelayMs?: number;

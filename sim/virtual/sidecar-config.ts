@@ -7,11 +7,15 @@ import {
   type SidecarConfig,
 } from '../../proxy/policy/config.ts';
 import {
+  DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
+  DEFAULT_THROTTLE,
+  type OutlierConfig,
 } from '../../proxy/policy/failover-config.ts';
 import { KEY_HEADER } from '../spec/balancer.ts';
+import type { FailoverSpec, OutlierSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
 const DRAIN_MS = 1_000;
@@ -38,15 +42,24 @@ function balancerConfig(spec: SidecarSpec['balancer']): BalancerConfig {
 }
 
 /** Each section that is given, completed. */
-function failoverConfig({ outlier }: SidecarSpec): Pick<SidecarConfig, 'outlier'> {
-  if (outlier === undefined) return { outlier: null };
-  const { successRate, failurePercent, ...rest } = outlier;
+function failoverConfig(spec: SidecarSpec): Pick<SidecarConfig, keyof FailoverSpec> {
+  const { outlier, retryThrottling, circuitBreaker } = spec;
   return {
-    outlier: {
-      ...DEFAULT_OUTLIER,
-      ...rest,
-      successRate: successRate === undefined ? null : { ...DEFAULT_SUCCESS_RATE, ...successRate },
-      failurePercent: failurePercent === undefined ? null : { ...DEFAULT_FAILURE_PERCENT, ...failurePercent },
-    },
+    outlier: outlier === undefined ? null : outlierConfig(outlier),
+    retryThrottling: completed(DEFAULT_THROTTLE, retryThrottling),
+    circuitBreaker: completed(DEFAULT_BREAKER, circuitBreaker),
   };
+}
+
+function outlierConfig({ successRate, failurePercent, ...rest }: OutlierSpec): OutlierConfig {
+  return {
+    ...DEFAULT_OUTLIER,
+    ...rest,
+    successRate: completed(DEFAULT_SUCCESS_RATE, successRate),
+    failurePercent: completed(DEFAULT_FAILURE_PERCENT, failurePercent),
+  };
+}
+
+function completed<T extends object>(base: T, given: Partial<T> | undefined): T | null {
+  return given === undefined ? null : { ...base, ...given };
 }

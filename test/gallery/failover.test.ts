@@ -52,13 +52,66 @@ const DECAYS_FIRST: Exhibit = {
   words: /let greeter\/\d back after [\d.]+ ms, where it had to be between/,
 };
 
+const THROTTLE_OPEN: Exhibit = {
+  name: 'retries-at-an-empty-bucket',
+  changes: [
+    {
+      file: 'proxy/policy/throttle.js',
+      line: 'return 2 * this.#thousandths > this.#max;',
+      becomes: 'return this.#thousandths > 0;',
+    },
+  ],
+  scenario: `{ mesh: { services: { greeter: { instances: 3 } },
+        sidecar: { retry: { attempts: 2, budget: 1, budgetMinConcurrent: 100 }, retryThrottling: { maxTokens: 10, tokenRatio: 0.1 } } },
+      load: load.open({ ratePerSecond: 200, forMs: 1500 }),
+      faults: (at) => [at(500).failStatus('greeter/*', { status: 14, for: '500ms' })], checks: [check.retryThrottling()] }`,
+  check: 'retryThrottling',
+  words: /tried call \d+ again although \d(\.\d+)? of 10 tokens were left/,
+};
+
+const overloaded = `{ mesh: { services: { greeter: { instances: 3, latency: load.constant(10) } },
+        sidecar: { circuitBreaker: { maxRequests: 20, maxPending: 0 } } },
+      load: load.open({ ratePerSecond: 200, forMs: 2500 }),
+      faults: (at) => [at(500).latency('greeter/*', { add: '300ms', for: '1s' })], checks: [check.circuitBreaker()] }`;
+
+const ONE_MORE: Exhibit = {
+  name: 'one-more-in-flight',
+  changes: [
+    {
+      file: 'proxy/policy/breaker.js',
+      line: 'active < config.maxRequests',
+      becomes: 'active <= config.maxRequests',
+    },
+  ],
+  scenario: overloaded,
+  check: 'circuitBreaker',
+  words: /has 21 attempts in flight, more than 20/,
+};
+
+/** A counter of its own that is not given back when an attempt fails. */
+const LEAKS: Exhibit = {
+  name: 'breaker-leaks',
+  changes: [
+    {
+      file: 'proxy/core/breaker.js',
+      line: 'counters.attemptsAlive + counters.callsWaiting',
+      becomes: 'counters.attemptsAlive + counters.breakerOverRequests / 8',
+    },
+  ],
+  scenario: overloaded,
+  check: 'circuitBreaker',
+  words: /refused call \d+ with \d+ of 20 in flight or waiting/,
+};
+
 const found = (bug: Exhibit, planted: boolean) => {
   const record = runBug(bug, planted);
   expect(record.error).toBeNull();
   return record.verdicts.find((one) => one.check === bug.check);
 };
 
-describe.each([NEVER_EJECTS, CAP_TOO_LATE, DECAYS_FIRST])('planted: $name', (bug) => {
+const ALL = [NEVER_EJECTS, CAP_TOO_LATE, DECAYS_FIRST, THROTTLE_OPEN, ONE_MORE, LEAKS];
+
+describe.each(ALL)('planted: $name', (bug) => {
   test('the check turns red and says why', () => {
     const verdict = found(bug, true);
     expect(verdict?.outcome).toBe('violated');

@@ -9,9 +9,11 @@ import { resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
 import { startSidecar } from '../../../proxy/index.ts';
 import {
+  DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
+  DEFAULT_THROTTLE,
 } from '../../../proxy/policy/failover-config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
 
@@ -56,8 +58,10 @@ describe('the balancer', () => {
 
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
-    const { balancer, health, retry, timeout, outlier, tag, drainMs, ...rest } = resolveOptions(BASE);
-    expect({ balancer, health, retry, timeout, outlier, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
+    const { balancer, health, retry, timeout, tag, drainMs, ...other } = resolveOptions(BASE);
+    const { outlier, retryThrottling, circuitBreaker, ...rest } = other;
+    const failover = { outlier, retryThrottling, circuitBreaker };
+    expect({ balancer, health, retry, timeout, ...failover, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
     expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
       ...DEFAULT_HEALTH,
@@ -107,6 +111,10 @@ describe('failover policies of the file', () => {
   it('are off where they are not named, and complete where they are', () => {
     expect(of('').outlier).toBeNull();
     expect(of('outlier: {}').outlier).toEqual(DEFAULT_OUTLIER);
+    const throttling = of('retryThrottling: { tokenRatio: 0.5 }').retryThrottling;
+    expect(throttling).toEqual({ ...DEFAULT_THROTTLE, tokenRatio: 0.5 });
+    const breaker = of('circuitBreaker: { maxPending: 7 }').circuitBreaker;
+    expect(breaker).toEqual({ ...DEFAULT_BREAKER, maxPending: 7 });
     const text =
       'outlier: { cap: envoy, errorStatuses: [8, 14], healthyCheckUnejects: true, successRate: {}, failurePercent: { minHosts: 3 } }';
     expect(of(text).outlier).toEqual({
@@ -122,6 +130,8 @@ describe('failover policies of the file', () => {
   it.each([
     ['outlier: { maxEjectionPercent: 101 }', '"101" is not a number from 0 to 100'],
     ['outlier: { intervalMs: 0 }', 'from 1 to'],
+    ['retryThrottling: { maxTokens: 0 }', 'from 1 to 1000'],
+    ['circuitBreaker: { maxRequest: 3 }', 'unknown key "maxRequest" at circuitBreaker'],
     ['outlier: { cap: some }', 'outlier.cap'],
     ['outlier: { failurePercent: { thresholdPercent: 101 } }', 'from 0 to 100'],
     ['outlier: { consecutive5xx: 3 }', 'unknown key "consecutive5xx" at outlier'],
