@@ -6,12 +6,17 @@ import type { Carrier } from './carrier.ts';
 import type { Loop } from './loop.ts';
 
 export const READ_BYTES = 65_536;
+/** A buffer of its own is larger: each read costs a call into the system, and what it cuts costs a frame. */
+const OWN_BYTES = 262_144;
+/** So many sockets have one at a time, 16 MiB in all; others go on with the shared one. */
+export const OWN_BUFFERS_MAX = 64;
 /** From here on a chunk is worth being lent. */
 export const LEND_FROM_BYTES = 8_192;
 /** An own buffer goes back after so many small reads in a row. */
 const SMALL_READS_MAX = 32;
-const POOL_BUFFERS_MAX = 16;
+const POOL_BUFFERS_MAX = 8;
 const pool: Buffer[] = [];
+let owned = 0;
 
 export class ReadBuffer {
   readonly #loop: Loop;
@@ -28,8 +33,9 @@ export class ReadBuffer {
   /** The buffer for the next read. */
   next(): Buffer {
     if (this.#own !== null) return this.#own;
-    if (!this.#wantsOwn) return this.#shared;
-    this.#own = pool.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+    if (!this.#wantsOwn || owned >= OWN_BUFFERS_MAX) return this.#shared;
+    owned += 1;
+    this.#own = pool.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
     return this.#own;
   }
 
@@ -39,7 +45,7 @@ export class ReadBuffer {
     if (this.#own !== null && isLarge) {
       carrier.receiveLent(chunk);
       // What the system did not take yet belongs to the writer's socket from now on.
-      if (!this.#loop.settleLoans()) this.#own = null;
+      if (!this.#loop.settleLoans()) this.#leave();
     } else carrier.receive(chunk);
     this.#smallReads = isLarge ? 0 : this.#smallReads + 1;
     if (isLarge) this.#wantsOwn = true;
@@ -49,7 +55,13 @@ export class ReadBuffer {
   /** Gives an own buffer back. */
   free(): void {
     this.#wantsOwn = false;
-    if (this.#own !== null && pool.length < POOL_BUFFERS_MAX) pool.push(this.#own);
+    if (this.#own === null) return;
+    if (pool.length < POOL_BUFFERS_MAX) pool.push(this.#own);
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#own = null;
+    owned -= 1;
   }
 }

@@ -1,7 +1,18 @@
-/** Cuts the peer's octets into frames. Whole frames are handled where they lie; only a cut one is copied. */
+/**
+ * Cuts the peer's octets into frames. Whole frames are handled where they lie; one that the chunk cuts is copied, but DATA
+ * of a chunk that is lent: what is there of it goes on at once, as a frame of its own.
+ */
 import { writeSettings } from './control.ts';
 import { type Core, failConnection, settle } from './core.ts';
-import { CLIENT_PREFACE, DEFAULT_FRAME_BYTES, ErrorCode, FRAME_HEADER_BYTES, FrameType } from './protocol.ts';
+import { LOAN_BYTES_MIN } from './loan.ts';
+import {
+  CLIENT_PREFACE,
+  DEFAULT_FRAME_BYTES,
+  ErrorCode,
+  FRAME_HEADER_BYTES,
+  Flag,
+  FrameType,
+} from './protocol.ts';
 import { handleFrame } from './receive.ts';
 
 export class FrameReader {
@@ -12,6 +23,10 @@ export class FrameReader {
   /** A frame that came in part. */
   #held: Buffer | null = null;
   #heldLength = 0;
+  /** Octets that are still to come of a DATA frame whose beginning went on already, and its flags and stream. */
+  #partLeft = 0;
+  #partFlags = 0;
+  #partId = 0;
 
   constructor(core: Core) {
     this.#core = core;
@@ -28,6 +43,7 @@ export class FrameReader {
 
   /** Forgets a frame that will never be whole. */
   drop(): void {
+    this.#partLeft = 0;
     this.#held = null;
     this.#heldLength = 0;
   }
@@ -38,6 +54,7 @@ export class FrameReader {
       chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = this.#prefaceLeft === 0 ? 0 : this.#preface(source);
     if (this.#heldLength > 0) at = this.#completeHeld(source, at);
+    else if (this.#partLeft > 0) at = this.#passPart(source, at, this.#partLeft);
     while (!this.#core.closed && source.length - at >= FRAME_HEADER_BYTES) {
       const end = at + FRAME_HEADER_BYTES + frameLength(source, at);
       if (!this.#admit(source, at)) return;
@@ -45,7 +62,32 @@ export class FrameReader {
       this.#frame(source, at, end);
       at = end;
     }
-    if (!this.#core.closed && at < source.length) this.#hold(source, at);
+    if (this.#core.closed || at >= source.length) return;
+    if (this.#core.lends && this.#isDivisible(source, at)) this.#begin(source, at);
+    else this.#hold(source, at);
+  }
+
+  /** A DATA frame that was cut, with enough of it here to be worth a frame. */
+  #isDivisible(source: Buffer, at: number): boolean {
+    if (source.length - at < FRAME_HEADER_BYTES + LOAN_BYTES_MIN) return false;
+    return source[at + 3] === FrameType.DATA && ((source[at + 4] as number) & Flag.PADDED) === 0;
+  }
+
+  #begin(source: Buffer, at: number): void {
+    this.#partLeft = frameLength(source, at);
+    this.#partFlags = source[at + 4] as number;
+    this.#partId = streamId(source, at);
+    this.#passPart(source, at + FRAME_HEADER_BYTES, this.#partLeft);
+  }
+
+  /** Passes on what is there of the DATA frame in progress; only its last part ends the stream. Returns where the chunk goes on. */
+  #passPart(source: Buffer, from: number, left: number): number {
+    const to = Math.min(source.length, from + left);
+    this.#partLeft = left - (to - from);
+    const flags = this.#partLeft === 0 ? this.#partFlags : this.#partFlags & ~Flag.END_STREAM;
+    handleFrame(this.#core, FrameType.DATA, flags, this.#partId, source, from, to);
+    settle(this.#core);
+    return to;
   }
 
   /** RFC 9113 §3.4. Anything else than prior knowledge of HTTP/2 gets one answer and the end. */

@@ -43,9 +43,10 @@ export class Output {
     writeHeader(this.buffer, at, byteCount, type, flags, streamId);
   }
 
-  /** A DATA frame whose payload stays where it was read; its header is written in the nine octets before, which are free. */
+  /** A DATA frame whose payload stays where it was read; its header is written in the nine octets before, where there are any: they are free. */
   lend(source: Uint8Array, start: number, end: number, flags: number, streamId: number): void {
     const from = start - FRAME_HEADER_BYTES;
+    if (from < 0) return this.#lendBare(source, start, end, flags, streamId);
     writeHeader(source, from, end - start, FrameType.DATA, flags, streamId);
     const last = this.#loans.at(-1);
     if (last !== undefined && last.source === source && last.to === from && last.at === this.length) {
@@ -54,6 +55,14 @@ export class Output {
       this.#loans.push({ source, from, to: end, at: this.length });
     }
     this.lentBytes += end - from;
+  }
+
+  /** The rest of a frame that was cut lies at the very beginning: its header stands among the own octets. */
+  #lendBare(source: Uint8Array, start: number, end: number, flags: number, streamId: number): void {
+    this.reserve(FRAME_HEADER_BYTES);
+    this.frame(end - start, FrameType.DATA, flags, streamId);
+    this.#loans.push({ source, from: start, to: end, at: this.length });
+    this.lentBytes += end - start;
   }
 
   uint32(value: number): void {

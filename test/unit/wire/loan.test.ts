@@ -175,3 +175,34 @@ test('what the far window does not admit is copied into the queue, and what foll
   expect(got.get(1)?.equals(bytes)).toBe(true);
   expect(ended).toEqual([1]);
 });
+
+test('a frame that the chunk cuts goes on in parts without a copy, and only the last one ends the stream', () => {
+  const pass = passing(true);
+  pass.read(opened(1));
+  const bytes = body(16_384, 3);
+  const whole = frame(0, 1, 1, bytes);
+  pass.near.handleLentBytes(whole.subarray(0, 9 + 6_000));
+  expect(pass.far.holdsLoans).toBe(true);
+  expect(bodies(Buffer.from(pass.far.takeOutput())).ended).toEqual([]);
+  // Where the rest lies at the chunk's very beginning there is no room for a header before it.
+  const rest = Buffer.from(whole.subarray(9 + 6_000));
+  pass.near.handleLentBytes(rest);
+  expect(pass.far.holdsLoans).toBe(true);
+  expect(rest.equals(whole.subarray(9 + 6_000))).toBe(true);
+  const { got, ended } = bodies(pass.written());
+  expect(pass.pieces()).toBe(2);
+  expect(got.get(1)?.equals(bytes.subarray(6_000))).toBe(true);
+  expect(ended).toEqual([1]);
+});
+
+test('the rest of a cut frame may come in chunks that are not lent, and may never come', () => {
+  const pass = passing(true);
+  pass.read(opened(1));
+  const whole = frame(0, 1, 1, body(16_384, 5));
+  pass.near.handleLentBytes(whole.subarray(0, 9_000));
+  pass.near.handleBytes(whole.subarray(9_000, 9_001));
+  expect(bodies(Buffer.from(pass.far.takeOutput())).got.get(1)?.length).toBe(9_001 - 9);
+  pass.near.handleEof();
+  pass.near.handleBytes(whole.subarray(9_001));
+  expect(pass.far.hasOutput).toBe(false);
+});
