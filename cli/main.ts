@@ -11,6 +11,7 @@ const EXIT_USAGE = 2;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   sidecar: async () => (await import('./sidecar.ts')).sidecarCommand(),
+  'control-plane': async () => (await import('./control-plane.ts')).controlPlaneCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
   toxiproxy: async () => (await import('./toxiproxy.ts')).toxiproxyCommand(),
   'demo-server': async () => (await import('./demo-server.ts')).demoServerCommand(),

@@ -8,6 +8,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'proxy/core': ['proxy/wire', 'proxy/policy'],
   'proxy/xds': ['proxy/policy'],
   'proxy/discovery': ['proxy/policy', 'proxy/xds', 'node:*', 'packages'],
+  'proxy/control-plane': ['proxy/policy', 'proxy/xds', 'proxy/discovery', 'node:*', 'packages'],
   'proxy/host': ['proxy', 'node:*', 'packages'],
   proxy: ['proxy', 'node:*', 'packages'],
   'sim/base': [],

@@ -1,0 +1,124 @@
+/** What a control plane's file says: services with their endpoints, listeners with their routes; as YAML or JSON. */
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseAddress } from '../policy/address.ts';
+import { SidecarError } from '../policy/trouble.ts';
+import { HEALTH_NAMES, LB_NAMES, type MeshPlan } from '../xds/build.ts';
+import { PLAIN_CODEC, TYPES } from '../xds/messages.ts';
+import { buildMessages } from '../xds/build.ts';
+import { nameOf, readResource, reasonOf } from '../xds/read-resource.ts';
+import { ROUTES } from '../xds/messages.ts';
+
+const WEIGHT_MAX = 4_294_967_295;
+const PRIORITY_MAX = 128;
+
+const address = z.string().refine((text) => parseAddress(text) !== null, 'must be IP:PORT');
+const name = z.string().min(1).max(256);
+
+const SCHEMA = z.strictObject({
+  services: z.record(
+    name,
+    z.strictObject({
+      balancer: z.enum(LB_NAMES).optional(),
+      endpoints: z.array(
+        z.strictObject({
+          address,
+          id: z.string().min(1).optional(),
+          weight: z
+            .int()
+            .min(1, 'a weight is at least 1; what shall get nothing is draining')
+            .max(WEIGHT_MAX)
+            .optional(),
+          priority: z.int().min(0).max(PRIORITY_MAX).optional(),
+          locality: z.string().optional(),
+          health: z.enum(HEALTH_NAMES).optional(),
+          metadata: z.record(z.string(), z.string()).optional(),
+        }),
+      ),
+    }),
+  ),
+  listeners: z
+    .record(
+      name,
+      z.strictObject({
+        address: address.optional(),
+        routes: z
+          .array(
+            z.strictObject({
+              prefix: z.string().optional(),
+              path: z.string().min(1).optional(),
+              service: name.optional(),
+              split: z.record(name, z.int().min(1).max(WEIGHT_MAX)).optional(),
+            }),
+          )
+          .min(1),
+      }),
+    )
+    .optional(),
+});
+
+/** Throws a SidecarError that names the field. `file` is for messages only. */
+export function parseMesh(text: string, file: string): MeshPlan {
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    const reason = reasonOf(error);
+    throw wrong(file, `it is neither YAML nor JSON: ${reason}`);
+  }
+  const result = SCHEMA.safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0] as z.core.$ZodIssue;
+    const what = value === null || value === undefined ? 'it is empty' : issue.message;
+    throw wrong(file, issue.path.length === 0 ? what : `${issue.path.join('.')}: ${what}`);
+  }
+  const complaint = contradiction(result.data);
+  if (complaint !== null) throw wrong(file, complaint);
+  return result.data;
+}
+
+/** What no field shows alone; null when all is well. */
+function contradiction(plan: MeshPlan): string | null {
+  for (const [service, { endpoints }] of Object.entries(plan.services)) {
+    const seen = new Set<string>();
+    for (const [at, each] of endpoints.entries()) {
+      const place = `services.${service}.endpoints.${at}.address: ${each.address}`;
+      if (seen.has(each.address)) return `${place} stands there twice`;
+      seen.add(each.address);
+    }
+  }
+  for (const [listener, { routes }] of Object.entries(plan.listeners ?? {})) {
+    for (const [at, { prefix, path, service, split }] of routes.entries()) {
+      const place = `listeners.${listener}.routes.${at}`;
+      if (prefix !== undefined && path !== undefined) return `${place}: give prefix or path, not both`;
+      if ((service === undefined) === (split === undefined)) return `${place}: give either service or split`;
+      for (const to of service === undefined ? Object.keys(split ?? {}) : [service])
+        if (!Object.hasOwn(plan.services, to)) return `${place}: there is no service ${JSON.stringify(to)}`;
+    }
+  }
+  return unreadable(plan);
+}
+
+/** What our own sidecars would refuse is found here, and not by each of them; routes may be for Envoys alone. */
+function unreadable(plan: MeshPlan): string | null {
+  const messages = buildMessages(plan, PLAIN_CODEC);
+  for (const type of TYPES) {
+    if (type === ROUTES) continue;
+    for (const message of messages[type] ?? []) {
+      try {
+        readResource(type, message, PLAIN_CODEC);
+      } catch (error) {
+        return `${nameOf(type, message)}: ${reasonOf(error)}`;
+      }
+    }
+  }
+  return null;
+}
+
+function wrong(file: string, what: string): SidecarError {
+  return new SidecarError('MW_CONFIG', `the mesh file is wrong: ${what}`, {
+    place: file,
+    remedy:
+      'write services: { NAME: { endpoints: [{ address: IP:PORT }] } } and listeners: { NAME: { routes: [{ service: NAME }] } }',
+  });
+}

@@ -1,0 +1,50 @@
+/** `meshwright control-plane` as a process: ready line, the watched file, signals. */
+import type { MeshPlan } from '../xds/build.ts';
+import { shortType } from '../xds/messages.ts';
+import { type FileKind, WatchedFile } from '../discovery/watched-file.ts';
+import { ControlPlane } from './grpc-server.ts';
+import { parseMesh } from './parse-mesh.ts';
+
+const KIND: FileKind<MeshPlan> = {
+  name: 'mesh file',
+  parse: parseMesh,
+  remedy: 'give the path of a YAML or JSON file with services and listeners',
+};
+
+/** Runs until SIGTERM or SIGINT. Rejects with a SidecarError for what the user can mend; nothing is left then. */
+export async function runControlPlane(file: string, listen: string): Promise<void> {
+  let plane: ControlPlane | null = null;
+  let plan: MeshPlan = { services: {} };
+  const watched = new WatchedFile(file, KIND, {
+    onContent: (content) => {
+      plan = content;
+      const next = plane?.update(content) ?? null;
+      if (next !== null) say('changed', { serial: next.serial, clients: plane?.clients ?? 0 });
+    },
+    onTrouble: (trouble) => {
+      if (trouble === null) warn(`the mesh file is good again (${file})`);
+      else warn(`${trouble} The last good mesh stays.`);
+    },
+  });
+  const server = new ControlPlane(plan);
+  server.onAnswer = ({ node, type, version, reason }) => {
+    if (reason !== null) warn(`${node} refused ${shortType(type)} ${version}: ${reason}`);
+  };
+  const address = await server.listen(listen);
+  plane = server;
+  watched.watch();
+  const stop = (): void => {
+    watched.close();
+    void server.close().then(() => process.exit(0));
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, stop);
+  say('ready', { listen: address, pid: process.pid });
+}
+
+function say(event: string, facts: object): void {
+  process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+}
+
+function warn(message: string): void {
+  process.stderr.write(`meshwright control-plane: ${message.replace(/\p{Cc}+/gu, ' ').slice(0, 2_000)}\n`);
+}

@@ -1,0 +1,141 @@
+/** Endpoints from a control plane over gRPC: gives the client core its stream and its clock. Loaded only when it is asked for. */
+import * as grpc from '@grpc/grpc-js';
+import type { Endpoint } from '../policy/config.ts';
+import type { XdsClientConfig, XdsClientView } from '../xds/client-config.ts';
+import { XdsClient } from '../xds/client.ts';
+import type { DeltaResponse, DiscoveryResponse } from '../xds/messages.ts';
+import { adsService, PROTO_CODEC } from './xds-protos.ts';
+
+const MESSAGE_BYTES_MAX = 64 * 1_024 * 1_024;
+const CONNECT_MS = 5_000;
+/** Servers of other makers close connections that ask more often. */
+const KEEPALIVE_MS = 300_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** The channel is new for each attempt: when to try again is decided by the client core alone. */
+const CHANNEL = {
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_http_proxy': 0,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+};
+
+export interface XdsSourceEvents {
+  /** Never before the first set is known. */
+  onEndpoints(endpoints: readonly Endpoint[]): void;
+  /** null: all is well again. */
+  onTrouble(trouble: string | null): void;
+}
+
+type Stream = grpc.ClientDuplexStream<object, DiscoveryResponse & DeltaResponse>;
+
+export class XdsSource {
+  trouble: string | null = null;
+  readonly #server: string;
+  readonly #client: XdsClient;
+  readonly #method: 'StreamAggregatedResources' | 'DeltaAggregatedResources';
+  #stream: Stream | null = null;
+  #channel: grpc.Client | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  /** `server`: HOST:PORT of the control plane. Begins at once. */
+  constructor(server: string, config: XdsClientConfig, events: XdsSourceEvents) {
+    this.#server = server;
+    this.#method = config.variant === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
+    const transport = {
+      open: () => this.#open(),
+      send: (request: object) => void this.#stream?.write(request),
+    };
+    const told = {
+      onEndpoints: (endpoints: readonly Endpoint[]) => events.onEndpoints(endpoints),
+      onTrouble: (trouble: string | null) => {
+        this.trouble = trouble;
+        events.onTrouble(trouble);
+      },
+    };
+    this.#client = new XdsClient(config, PROTO_CODEC, transport, told, Math.random);
+    this.#enter(() => this.#client.start());
+  }
+
+  view(): XdsClientView {
+    return this.#client.view();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#end();
+  }
+
+  #open(): void {
+    const client = new grpc.Client(this.#server, grpc.credentials.createInsecure(), CHANNEL);
+    const { path, requestSerialize, responseDeserialize } = adsService()[
+      this.#method
+    ] as grpc.MethodDefinition<object, DiscoveryResponse & DeltaResponse>;
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    this.#channel = client;
+    this.#stream = stream;
+    stream.on('error', () => {});
+    stream.on('data', (response: DiscoveryResponse & DeltaResponse) => {
+      if (stream === this.#stream) this.#enter(() => this.#client.handleResponse(response));
+    });
+    stream.on('status', ({ code, details }: grpc.StatusObject) => {
+      if (stream === this.#stream) this.#lost(reasonFor(code, details));
+    });
+    this.#awaitReady(client, stream, Date.now() + CONNECT_MS);
+  }
+
+  /** Nothing is asked before there is a connection: what is waited for is waited for from then on. */
+  #awaitReady(client: grpc.Client, stream: Stream, deadlineMs: number): void {
+    client.waitForReady(deadlineMs, (error) => {
+      if (stream !== this.#stream || this.#closed) return;
+      if (error === undefined) this.#enter(() => this.#client.handleConnected());
+      else this.#lost(`no connection to ${this.#server} within ${CONNECT_MS} ms`);
+    });
+  }
+
+  #lost(reason: string): void {
+    this.#end();
+    this.#enter(() => this.#client.handleClosed(reason));
+  }
+
+  #end(): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.cancel();
+    this.#channel?.close();
+    this.#channel = null;
+  }
+
+  #enter(entry: () => void): void {
+    if (this.#closed) return;
+    this.#client.advance(nowNs());
+    entry();
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const { nextTimeoutNs } = this.#client;
+    if (nextTimeoutNs === Infinity || this.#closed) return;
+    const waitMs = Math.min(Math.max(0, Math.ceil((nextTimeoutNs - nowNs()) / 1e6)), 0x7fffffff);
+    this.#timer = setTimeout(() => {
+      if (this.#client.nextTimeoutNs <= nowNs()) this.#enter(() => this.#client.handleTimeout());
+      else this.#arm();
+    }, waitMs);
+  }
+}
+
+function nowNs(): number {
+  return Math.floor(performance.now() * 1e6);
+}
+
+function reasonFor(code: number, details: string): string {
+  if (code === grpc.status.OK) return 'it closed the stream';
+  const said = details.replace(/\s+/g, ' ').slice(0, 200);
+  return `${grpc.status[code] ?? code}${said === '' ? '' : `, ${said}`}`;
+}
