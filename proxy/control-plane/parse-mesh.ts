@@ -3,11 +3,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseAddress } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
-import { HEALTH_NAMES, LB_NAMES, type MeshPlan } from '../xds/build.ts';
-import { PLAIN_CODEC, TYPES } from '../xds/messages.ts';
-import { buildMessages } from '../xds/build.ts';
+import { buildMessages, HEALTH_NAMES, LB_NAMES, type MeshPlan } from '../xds/build.ts';
+import { PLAIN_CODEC, ROUTES, TYPES } from '../xds/messages.ts';
 import { nameOf, readResource, reasonOf } from '../xds/read-resource.ts';
-import { ROUTES } from '../xds/messages.ts';
 
 const WEIGHT_MAX = 4_294_967_295;
 const PRIORITY_MAX = 128;

@@ -1,6 +1,7 @@
 /** Endpoints from a control plane over gRPC: gives the client core its stream and its clock. Loaded only when it is asked for. */
 import * as grpc from '@grpc/grpc-js';
 import type { Endpoint } from '../policy/config.ts';
+import type { EndpointSource, SourceEvents } from './source.ts';
 import type { XdsClientConfig, XdsClientView } from '../xds/client-config.ts';
 import { XdsClient } from '../xds/client.ts';
 import type { DeltaResponse, DiscoveryResponse } from '../xds/messages.ts';
@@ -22,16 +23,9 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
 };
 
-export interface XdsSourceEvents {
-  /** Never before the first set is known. */
-  onEndpoints(endpoints: readonly Endpoint[]): void;
-  /** null: all is well again. */
-  onTrouble(trouble: string | null): void;
-}
-
 type Stream = grpc.ClientDuplexStream<object, DiscoveryResponse & DeltaResponse>;
 
-export class XdsSource {
+export class XdsSource implements EndpointSource {
   trouble: string | null = null;
   readonly #server: string;
   readonly #client: XdsClient;
@@ -42,7 +36,7 @@ export class XdsSource {
   #closed = false;
 
   /** `server`: HOST:PORT of the control plane. Begins at once. */
-  constructor(server: string, config: XdsClientConfig, events: XdsSourceEvents) {
+  constructor(server: string, config: XdsClientConfig, events: SourceEvents) {
     this.#server = server;
     this.#method = config.variant === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
     const transport = {
@@ -136,6 +130,9 @@ function nowNs(): number {
 
 function reasonFor(code: number, details: string): string {
   if (code === grpc.status.OK) return 'it closed the stream';
-  const said = details.replace(/\s+/g, ' ').slice(0, 200);
+  const said = details
+    .replace(/\s+/g, ' ')
+    .replace(/ Resolution note:.*/, '')
+    .slice(0, 200);
   return `${grpc.status[code] ?? code}${said === '' ? '' : `, ${said}`}`;
 }

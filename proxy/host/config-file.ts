@@ -16,7 +16,7 @@ export function readConfigFile(file: string): RawOptions {
   const value = load(place);
   const result = CONFIG_SCHEMA.safeParse(value);
   if (!result.success) throw refusal(result.error.issues[0] as z.core.$ZodIssue, place);
-  const { balancer, health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, ...rest } =
+  const { balancer, health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, discovery, ...rest } =
     result.data;
   const beside = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(dirname(place), path);
@@ -26,6 +26,7 @@ export function readConfigFile(file: string): RawOptions {
     listen: rest.listen,
     upstream: upstreamText,
     endpoints: beside(endpoints),
+    ...discoveryTexts(discovery),
     ...balancerTexts(balancer),
     workers: text(rest.workers),
     admin: rest.admin,
@@ -100,6 +101,23 @@ function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
 function alternatives(node: z.core.$ZodType): z.core.$ZodType[] {
   if (node instanceof z.ZodOptional) return alternatives(node.unwrap());
   return node instanceof z.ZodUnion ? node.options.flatMap(alternatives) : [node];
+}
+
+function discoveryTexts(given: ConfigFile['discovery']): RawOptions {
+  if (given === undefined) return {};
+  return {
+    xds: given.server,
+    'xds-listener': given.listener,
+    'xds-cluster': given.cluster,
+    'xds-variant': given.variant,
+    'xds-node': given.node,
+    'discovery.nodeCluster': given.nodeCluster,
+    'discovery.versions': given.versions,
+    'discovery.keepDeleted': given.keepDeleted,
+    'discovery.absentMs': text(given.absentMs),
+    'discovery.backoffBaseMs': text(given.backoffBaseMs),
+    'discovery.backoffMaxMs': text(given.backoffMaxMs),
+  };
 }
 
 function balancerTexts(given: ConfigFile['balancer']): RawOptions {

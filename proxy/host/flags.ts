@@ -30,6 +30,15 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     value: '<file>',
     help: 'endpoints from a watched YAML or JSON file, instead of --upstream',
   },
+  { name: 'xds', value: '<host:port>', help: 'endpoints from this control plane over xDS (ADS), instead' },
+  {
+    name: 'xds-listener',
+    value: '<name>',
+    help: 'xDS: follow this listener, and its route, to the endpoints',
+  },
+  { name: 'xds-cluster', value: '<name>', help: 'xDS: follow this cluster' },
+  { name: 'xds-variant', value: '<name>', help: 'xDS: sotw (state of the world, the default) or delta' },
+  { name: 'xds-node', value: '<id>', help: 'xDS: who asks (default: host and process id)' },
   { name: 'balancer', value: '<name>', help: `${BALANCER_NAMES.join(', ')} (default round_robin)` },
   {
     name: 'hash-header',

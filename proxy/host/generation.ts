@@ -3,12 +3,14 @@ import type { Socket } from 'node:net';
 import { Sidecar } from '../core/sidecar.ts';
 import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
 import type { EndpointFile } from '../discovery/endpoint-file.ts';
+import type { EndpointSource } from '../discovery/source.ts';
 import { staticEndpoints } from '../discovery/static.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { Acceptor } from './acceptor.ts';
 import { clockOffsetNs } from './clock-offset.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
+import type { DiscoveryOptions } from './discovery-options.ts';
 import type { SidecarOptions } from './options.ts';
 import type { ServerTls, TlsSides } from './tls.ts';
 import { Trace } from './trace.ts';
@@ -16,6 +18,8 @@ import type { WorkerView } from './worker-messages.ts';
 
 /** How long the start waits for endpoints to show whether they can be reached; afterwards they may still come. */
 const FIRST_CONTACT_MS = 250;
+/** How long the start waits for the first set from elsewhere. */
+const FIRST_SET_MS = 5_000;
 /** What is kept of the time to drain for telling callers whose calls are cut off; of a short time, a tenth. */
 const LAST_WORDS_MS = 100;
 
@@ -31,6 +35,8 @@ export interface Serving {
   notReady(): string | Promise<string>;
   stats(): object | Promise<object>;
   clusters(): object | Promise<object>;
+  /** False: it has no endpoints yet, since nobody told any. */
+  readonly knowsEndpoints?: boolean;
   /** GOAWAY, then waits for calls in flight, at most `drainMs`. Resolves to true when none was cut off. */
   stop(): Promise<boolean>;
 }
@@ -44,6 +50,8 @@ export class Generation implements Serving {
   readonly #acceptor: Acceptor;
   readonly #trace: Trace | null;
   #file: EndpointFile | null = null;
+  #source: EndpointSource | null = null;
+  #known = false;
   #stopping: Promise<boolean> | null = null;
 
   private constructor(options: SidecarOptions, log: ServerLog, tls: TlsSides) {
@@ -83,7 +91,7 @@ export class Generation implements Serving {
       notReady: this.#sidecar.notReadyReason,
       stats: this.#stats(),
       endpoints: this.#sidecar.clusters(),
-      trouble: this.#file?.trouble ?? null,
+      trouble: this.#trouble(),
     };
   }
 
@@ -95,12 +103,19 @@ export class Generation implements Serving {
     return { ...this.#stats(), traceLinesLost: this.#trace?.lost ?? 0 };
   }
 
-  clusters(): { endpoints: ClusterEndpoint[]; source: string; trouble: string | null } {
+  clusters(): { endpoints: ClusterEndpoint[]; source: string; trouble: string | null; discovery?: object } {
+    const { endpoints, discovery } = this.#options;
     return {
       endpoints: this.#sidecar.clusters(),
-      source: this.#options.endpoints ?? 'static',
-      trouble: this.#file?.trouble ?? null,
+      source: endpoints ?? (discovery === null ? 'static' : `${discovery.kind} ${discovery.server}`),
+      trouble: this.#trouble(),
+      ...(this.#source === null ? {} : { discovery: this.#source.view() }),
     };
+  }
+
+  /** False: where endpoints come from has not told the first set yet. */
+  get knowsEndpoints(): boolean {
+    return this.#known;
   }
 
   /** GOAWAY, then waits for calls in flight, at most `drainMs`. Resolves to true when none was cut off. */
@@ -110,9 +125,10 @@ export class Generation implements Serving {
   }
 
   async #begin(): Promise<void> {
-    const { endpoints, upstream } = this.#options;
+    const { endpoints, upstream, discovery } = this.#options;
     this.#loop.begin();
-    if (endpoints === null) this.#setEndpoints(staticEndpoints(upstream, '--upstream'));
+    if (discovery !== null) await this.#discover(discovery);
+    else if (endpoints === null) this.#setEndpoints(staticEndpoints(upstream, '--upstream'));
     else await this.#watch(endpoints);
     await this.#firstContact();
   }
@@ -135,7 +151,31 @@ export class Generation implements Serving {
     this.#file.watch();
   }
 
+  /** Waits for the first set, a while; it may still come later. */
+  async #discover(discovery: DiscoveryOptions): Promise<void> {
+    const { XdsSource } = await import('../discovery/xds-source.ts');
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(resolve, FIRST_SET_MS);
+      this.#source = new XdsSource(discovery.server, discovery, {
+        onEndpoints: (endpoints) => {
+          this.#setEndpoints(endpoints);
+          clearTimeout(limit);
+          resolve();
+        },
+        onTrouble: (trouble) => {
+          if (trouble === null) this.#log.warn('discovery is well again');
+          else this.#log.warn(`${trouble}${this.#known ? '. The last good set stays.' : ''}`);
+        },
+      });
+    });
+  }
+
+  #trouble(): string | null {
+    return this.#source?.trouble ?? this.#file?.trouble ?? null;
+  }
+
   #setEndpoints(endpoints: readonly Endpoint[]): void {
+    this.#known = true;
     this.#loop.begin();
     this.#sidecar.handleEndpoints(endpoints);
     this.#loop.turn();
@@ -203,6 +243,7 @@ export class Generation implements Serving {
     this.#loop.stop();
     this.#trace?.end();
     this.#file?.close();
+    this.#source?.close();
   }
 
   #openTrace(fd: number, epochNs: bigint): Trace {

@@ -59,6 +59,19 @@ export class OptionReader {
     return text;
   }
 
+  /** As `address`, but of somebody else: port 0 is none. */
+  endpoint(name: string): string | null {
+    const text = this.text(name);
+    if (text !== null && parseAddress(text) === null) throw this.#wrong(name, text, 'HOST:PORT');
+    return text;
+  }
+
+  choice<T extends string>(name: string, known: readonly T[], fallback: T): T {
+    const text = this.text(name);
+    if (text === null || known.includes(text as T)) return (text ?? fallback) as T;
+    throw this.#wrong(name, text, `one of ${known.join(', ')}`);
+  }
+
   loopback(name: string): string | null {
     const text = this.address(name);
     if (text === null) return null;

@@ -3,6 +3,7 @@ import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
 import { readBalancer } from './balancer-options.ts';
 import { readFailover } from './failover-options.ts';
+import { type DiscoveryOptions, readDiscovery } from './discovery-options.ts';
 import type { RawOptions } from './flags.ts';
 import { type LimitOptions, resolveLimits } from './limits.ts';
 import { OptionReader, usage } from './option-reader.ts';
@@ -27,6 +28,8 @@ export interface SidecarOptions extends SidecarConfig {
   upstream: readonly string[];
   /** A watched file of endpoints, or null. */
   endpoints: string | null;
+  /** Another source of endpoints, or null. */
+  discovery: DiscoveryOptions | null;
   /** Processes that share the work; 1: just this one. */
   workers: number;
   /** HOST:PORT on loopback, or null: no admin server. */
@@ -55,21 +58,26 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
   const { retry, timeout, drainMs } = DEFAULT_SIDECAR_CONFIG;
   const upstream = read.list('upstream');
   const endpoints = read.text('endpoints');
-  if (upstream.length === 0 && endpoints === null) {
+  const discovery = readDiscovery(read);
+  if (upstream.length === 0 && endpoints === null && discovery === null) {
     throw usage(
       'no endpoint is given',
       '--upstream',
-      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE',
+      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE, or --xds HOST:PORT',
     );
   }
   if (upstream.length > 0 && endpoints !== null) {
     throw usage('endpoints are given twice', '--endpoints', 'give either --upstream or --endpoints');
+  }
+  if (discovery !== null && (upstream.length > 0 || endpoints !== null)) {
+    throw usage('endpoints are given twice', '--xds', 'give either --xds, or --upstream or --endpoints');
   }
   return {
     // A port that is taken over has its address already.
     listen: read.address('listen') ?? (read.text('takeover') === null ? missingListen() : ''),
     upstream,
     endpoints,
+    discovery,
     balancer: readBalancer(read),
     workers: readWorkers(read),
     admin: read.loopback('admin'),

@@ -4,6 +4,7 @@
  */
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import { SidecarError } from '../policy/trouble.ts';
 import type { Address } from '../policy/address.ts';
 import { formatAddress, parseAddress } from '../policy/address.ts';
 import type { AdminServer, AdminSource } from './admin.ts';
@@ -129,7 +130,7 @@ export class SidecarServer<S extends Serving = Generation> {
 
   /** First what serves, then the port: at no moment is there nobody to serve it. */
   async #succeed(inherited: () => Promise<Inheritance>): Promise<void> {
-    this.#serve(await this.#make(this.#options, this.#log));
+    this.#serve(await this.#makeKnowing(this.#options));
     const { server, taken } = await inherited();
     this.#adopt(server);
     const { address, port } = server.address() as { address: string; port: number };
@@ -225,7 +226,7 @@ export class SidecarServer<S extends Serving = Generation> {
         this.#log.warn(`a reload does not change ${fixed.join(', ')}: start anew for that`);
       const kept = Object.fromEntries(FIXED.map((name) => [name, this.#options[name]]));
       const next = { ...options, ...kept };
-      const serving = await this.#make(next, this.#log);
+      const serving = await this.#makeKnowing(next);
       // It was told to stop in the meantime.
       if (this.#draining !== null) return serving.stop().then(() => false);
       this.#options = next;
@@ -239,6 +240,16 @@ export class SidecarServer<S extends Serving = Generation> {
       this.#log.warn(`the new configuration is not used: ${String(error)}`);
       return false;
     }
+  }
+
+  /** Who takes over from another knows where calls go. */
+  async #makeKnowing(options: SidecarOptions): Promise<S> {
+    const serving = await this.#make(options, this.#log);
+    if (serving.knowsEndpoints !== false) return serving;
+    await serving.stop();
+    throw new SidecarError('MW_CONFIG', 'discovery has not told any endpoints in time', {
+      remedy: 'look whether the control plane answers; who serves now goes on',
+    });
   }
 
   #leave(serving: S): Promise<boolean> {

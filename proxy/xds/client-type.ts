@@ -33,13 +33,14 @@ export class ClientType {
     this.type = type;
   }
 
-  /** A stream begins. */
+  /** A stream begins. What was not there may be there by now. */
   restart(): void {
     this.nonce = '';
     this.newest = '';
     this.begun = false;
     this.asked = new Set();
     this.waiting.clear();
+    this.absent.clear();
   }
 
   /** What is wanted from now on; true when that differs. What is not wanted any more is forgotten. */

@@ -49,9 +49,8 @@ export const SOTW: Exchange = {
 
 /** The version is told only for the names it was accepted with: another set of names is another answer. */
 function sotwRequest(state: ClientType, node: NodeMessage | null): DiscoveryRequest {
-  const { begun, wanted, versionNames, accepted, absent } = state;
-  const had =
-    versionNames === wanted.join('\n') && wanted.every((name) => accepted.has(name) || absent.has(name));
+  const { begun, wanted, versionNames, accepted } = state;
+  const had = versionNames === wanted.join('\n') && wanted.every((name) => accepted.has(name));
   state.begun = true;
   return {
     ...(node === null ? {} : { node }),

@@ -1,0 +1,81 @@
+/** Flags and file of a control plane; and the mesh file that a control plane itself is given. */
+import { describe, expect, it } from 'vitest';
+import { parseMesh } from '../../../proxy/control-plane/parse-mesh.ts';
+import { CONFIG_SCHEMA } from '../../../proxy/host/config-schema.ts';
+import { resolveOptions } from '../../../proxy/host/options.ts';
+
+const LISTEN = { listen: '127.0.0.1:0' };
+const XDS = { ...LISTEN, xds: 'cp:1' };
+
+describe('a control plane as source of endpoints', () => {
+  it('is followed from a listener or a cluster on', () => {
+    const { discovery } = resolveOptions({ ...XDS, 'xds-listener': 'front', 'xds-variant': 'delta' });
+    expect(discovery).toMatchObject({
+      kind: 'xds',
+      server: 'cp:1',
+      follow: { listener: 'front' },
+      variant: 'delta',
+      versions: 'any',
+      absentMs: 15_000,
+    });
+    expect(resolveOptions({ ...XDS, 'xds-cluster': 'a' }).discovery).toMatchObject({
+      follow: { cluster: 'a' },
+    });
+    expect(resolveOptions({ ...LISTEN, upstream: 'a:1' }).discovery).toBeNull();
+  });
+
+  it.each([
+    [XDS, 'it is not said what to follow'],
+    [{ ...XDS, 'xds-listener': 'a', 'xds-cluster': 'b' }, 'two things to follow are given'],
+    [{ ...LISTEN, 'xds-cluster': 'b' }, '--xds-cluster is given, and no control plane'],
+    [{ ...LISTEN, 'xds-listener': 'b' }, '--xds-listener is given, and no control plane'],
+    [{ ...XDS, 'xds-cluster': 'b', upstream: 'a:1' }, 'endpoints are given twice'],
+    [{ ...XDS, xds: 'cp:0', 'xds-cluster': 'b' }, '"cp:0" is not HOST:PORT'],
+    [{ ...XDS, 'xds-cluster': 'b', 'xds-variant': 'both' }, '"both" is not one of sotw, delta'],
+    [{ ...XDS, 'xds-cluster': 'b', 'discovery.backoffMaxMs': '10' }, '"10" is not a number from 500'],
+  ])('%j is refused', (flags, said) => {
+    expect(() => resolveOptions(flags)).toThrow(said);
+  });
+
+  it('stands in the schema', () => {
+    const discovery = { kind: 'xds', server: 'cp:1', listener: 'front', versions: 'rising' };
+    expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
+    expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, kind: 'ads' } }).success).toBe(false);
+  });
+});
+
+describe('the mesh file', () => {
+  const one = (endpoint: string) => `services: { a: { endpoints: [{ address: 127.0.0.1:1 }, ${endpoint}] } }`;
+  const route = (text: string) =>
+    `services: { a: { endpoints: [] } }\nlisteners: { f: { routes: [{ ${text} }] } }`;
+
+  it('is read', () => {
+    const plan = parseMesh(`${route('split: { a: 3 }')}`, 'f');
+    expect(plan).toEqual({
+      services: { a: { endpoints: [] } },
+      listeners: { f: { routes: [{ split: { a: 3 } }] } },
+    });
+  });
+
+  it.each([
+    ['', 'it is empty'],
+    ['a: [', 'it is neither YAML nor JSON'],
+    ['services: 7', 'services: '],
+    [one('{ address: nowhere }'), 'services.a.endpoints.1.address: must be IP:PORT'],
+    [
+      one('{ address: name:1 }'),
+      'a: endpoints[0].lb_endpoints[1].endpoint.address.socket_address.address: "name" is',
+    ],
+    [one('{ address: 127.0.0.1:1 }'), 'services.a.endpoints.1.address: 127.0.0.1:1 stands there twice'],
+    [one('{ address: 127.0.0.1:2, weight: 0 }'), 'services.a.endpoints.1.weight: a weight is at least 1'],
+    [one('{ address: 127.0.0.1:2, priority: 129 }'), 'services.a.endpoints.1.priority'],
+    [one('{ address: 127.0.0.1:2, health: dead }'), 'services.a.endpoints.1.health'],
+    [one('{ address: 127.0.0.1:2, wieght: 1 }'), 'wieght'],
+    [route('prefix: /'), 'listeners.f.routes.0: give either service or split'],
+    [route('service: b'), 'listeners.f.routes.0: there is no service "b"'],
+    [route('split: { b: 1 }'), 'listeners.f.routes.0: there is no service "b"'],
+    [route('service: a, prefix: /, path: /b'), 'listeners.f.routes.0: give prefix or path, not both'],
+  ])('%j is refused with the place', (text, said) => {
+    expect(() => parseMesh(text, 'mesh.yaml')).toThrow(said);
+  });
+});
