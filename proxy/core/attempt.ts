@@ -12,6 +12,8 @@ export class Attempt extends Timer {
   /** Whose attempt this is; null for a check. */
   call: Call | null = null;
   probe: Prober | null = null;
+  /** Its number in the call, from 1. */
+  number = 0;
   session: UpstreamSession | null = null;
   stream: LinkStream | null = null;
   /** Response octets whose credit the endpoint has not got back yet. */

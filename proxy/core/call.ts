@@ -37,8 +37,8 @@ export class Call extends CallRequest {
     if (timeoutNs > 0) context.timers.arm(this, context.nowNs, timeoutNs);
     if (context.gate !== null && !context.gate.admits(this)) return;
     const upstream = context.pickFirst(this.request);
-    if (upstream === null) this.#waitOrFail();
-    else this.#sendTo(upstream);
+    if (upstream === null) this.waitOrFail();
+    else this.sendTo(upstream);
   }
 
   /** The caller took what was queued toward it. */
@@ -51,8 +51,8 @@ export class Call extends CallRequest {
 
   /** The caller reset the stream or went away (MS-16). */
   handleCancelled(): void {
-    this.#endAttempt('cancelled', -1, H2.cancel);
-    this.#end(GRPC.cancelled, false);
+    this.endAttempt('cancelled', -1, H2.cancel);
+    this.end(GRPC.cancelled, false);
   }
 
   handleResponseHeaders(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
@@ -76,7 +76,7 @@ export class Call extends CallRequest {
     context.timers.cancel(attempt);
     if (context.config.tag !== null) this.tagger = context.taggerFor(this.isGrpc, block);
     link?.sendHeaders(stream, out, false);
-    if (this.number >= 0) context.observer?.responseStarted(context.nowNs, this.number, this.attemptsSent);
+    if (this.number >= 0) context.observer?.responseStarted(context.nowNs, this.number, attempt.number);
   }
 
   handleResponseData(attempt: Attempt, bytes: Uint8Array, endStream: boolean): void {
@@ -115,19 +115,19 @@ export class Call extends CallRequest {
   }
 
   /** The attempt's stream ended abnormally. `reason` is for people. */
-  handleResponseReset(code: number, unprocessed: boolean, reason: string): void {
+  handleResponseReset(attempt: Attempt, code: number, unprocessed: boolean, reason: string): void {
     const end = unprocessed ? 'unprocessed' : code < 0 ? 'connection_lost' : 'reset';
-    const name = (this.attempt as Attempt).sentTo;
-    this.#endAttempt(end, -1, -1);
+    const name = attempt.sentTo;
+    this.endAttempt(end, -1, -1);
     const never = unprocessed || code === H2.refusedStream;
-    this.#fail(statusOfReset(code), `${name}: ${reason}`, null, end, never);
+    this.fail(statusOfReset(code), `${name}: ${reason}`, null, end, never);
   }
 
   handlePerTryTimeout(attempt: Attempt): void {
     const name = attempt.sentTo;
-    this.#endAttempt('per_try_timeout', -1, H2.cancel);
+    this.endAttempt('per_try_timeout', -1, H2.cancel);
     const message = `${name}: no answer within ${this.context.config.retry.perTryTimeoutMs} ms per try`;
-    this.#fail(GRPC.unavailable, message, null, 'per_try_timeout', false);
+    this.fail(GRPC.unavailable, message, null, 'per_try_timeout', false);
   }
 
   handleTimer(timer: Timer): void {
@@ -146,8 +146,8 @@ export class Call extends CallRequest {
     const request = this.request as HeaderBlock;
     const upstream =
       failures === null ? context.pickFirst(request) : context.pickRetry(request, failures.tried);
-    if (upstream === null) this.#waitOrFail();
-    else this.#sendTo(upstream);
+    if (upstream === null) this.waitOrFail();
+    else this.sendTo(upstream);
   }
 
   /** Opens the stream; the session has room. */
@@ -156,7 +156,7 @@ export class Call extends CallRequest {
     const { nowNs } = context;
     const attempt = context.takeAttempt();
     attempt.call = this;
-    this.attemptsSent++;
+    attempt.number = ++this.attemptsSent;
     this.attempt = attempt;
     this.upstream = session.upstream;
     let timeoutNs = this.deadlineNs === Infinity ? -1 : this.deadlineNs - nowNs;
@@ -188,16 +188,16 @@ export class Call extends CallRequest {
       link?.sendHeaders(stream, answers.http(grpcStatus), false);
       link?.sendData(stream, new TextEncoder().encode(`${message}\n`), true);
     }
-    this.#end(grpcStatus, true);
+    this.end(grpcStatus, true);
   }
 
   /** Ends the call with an answer made here, and the attempt that is alive. */
   endHere(end: AttemptEnd, grpcStatus: number, message: string): void {
-    this.#endAttempt(end, -1, H2.cancel);
+    this.endAttempt(end, -1, H2.cancel);
     this.answer(grpcStatus, message);
   }
 
-  #sendTo(picked: Upstream): void {
+  protected sendTo(picked: Upstream): void {
     const { breaker } = this.context;
     const upstream = breaker === null ? picked : breaker.place(picked);
     if (upstream === null) return this.#refuse((breaker as Breaker).reason);
@@ -206,14 +206,14 @@ export class Call extends CallRequest {
     else this.sendOn(session);
   }
 
-  #waitOrFail(): void {
+  protected waitOrFail(): void {
     const context = this.context;
     if (context.warming > 0 && context.pickable === 0) {
       if (context.breaker !== null && !context.breaker.mayWait()) return this.#refuse(context.breaker.reason);
       context.waiting.push(this);
       return;
     }
-    if (this.failures !== null) return this.#giveUp(this.failures);
+    if (this.failures !== null) return this.giveUp(this.failures);
     this.answer(GRPC.unavailable, context.trouble());
   }
 
@@ -222,20 +222,20 @@ export class Call extends CallRequest {
     const status = statusOfHttp(block.status);
     const type = block.get('content-type') ?? 'none';
     const name = attempt.sentTo;
-    this.#endAttempt('complete', -1, endStream ? -1 : H2.cancel);
+    this.endAttempt('complete', -1, endStream ? -1 : H2.cancel);
     const message = `${name} answered HTTP ${block.status} without grpc-status, content-type ${type}`;
-    this.#fail(status, message, null, 'complete', false);
+    this.fail(status, message, null, 'complete', false);
   }
 
   /** A trailers-only answer with a status other than OK. */
   #handleRefusal(attempt: Attempt, block: HeaderBlock): void {
     const name = attempt.sentTo;
-    this.#endAttempt('complete', block.grpcStatus, this.requestEnded ? -1 : H2.cancel);
-    this.#fail(block.grpcStatus, `${name} answered status ${block.grpcStatus}`, block, 'complete', false);
+    this.endAttempt('complete', block.grpcStatus, this.requestEnded ? -1 : H2.cancel);
+    this.fail(block.grpcStatus, `${name} answered status ${block.grpcStatus}`, block, 'complete', false);
   }
 
   /** An attempt failed: try again if the rules allow, else tell the caller. */
-  #fail(
+  protected fail(
     status: number,
     message: string,
     block: HeaderBlock | null,
@@ -246,7 +246,7 @@ export class Call extends CallRequest {
     failures.status = status;
     failures.message = message;
     failures.block = block;
-    if (this.committed || !this.buffer.kept) return this.#giveUp(failures);
+    if (this.committed || !this.buffer.kept) return this.giveUp(failures);
     failures.tried.push(this.upstream as Upstream);
     const { counters, timers, nowNs } = this.context;
     if (neverProcessed && !failures.transparentUsed) {
@@ -256,7 +256,7 @@ export class Call extends CallRequest {
     }
     const atOnce = end === 'connection_lost' && failures.retries === 0;
     const waitNs = retryWaitNs(this.context, this, failures, atOnce);
-    if (waitNs < 0) return this.#giveUp(failures);
+    if (waitNs < 0) return this.giveUp(failures);
     failures.retries++;
     failures.retryAlive = true;
     counters.retries++;
@@ -267,23 +267,23 @@ export class Call extends CallRequest {
 
   #retryNow(failures: Failures): void {
     const { breaker } = this.context;
-    if (breaker !== null && !breaker.mayBegin()) return this.#giveUp(failures);
+    if (breaker !== null && !breaker.mayBegin()) return this.giveUp(failures);
     const upstream = this.context.pickRetry(this.request as HeaderBlock, failures.tried);
-    if (upstream === null) this.#waitOrFail();
-    else this.#sendTo(upstream);
+    if (upstream === null) this.waitOrFail();
+    else this.sendTo(upstream);
   }
 
   /** Nothing more may be begun: a first attempt fails for that, another one for what made it necessary. */
   #refuse(reason: string): void {
     if (this.failures === null) this.answer(GRPC.unavailable, reason);
-    else this.#giveUp(this.failures);
+    else this.giveUp(this.failures);
   }
 
   /** Tells the caller of the last failure. */
-  #giveUp({ status, message, block }: Failures): void {
+  protected giveUp({ status, message, block }: Failures): void {
     if (block !== null && !this.committed) {
       this.session?.link?.sendHeaders(this.stream as LinkStream, forwardable(block), true);
-      this.#end(status, false);
+      this.end(status, false);
       return;
     }
     const tries = this.attemptsSent > 1 ? ` (attempt ${this.attemptsSent})` : '';
@@ -293,12 +293,12 @@ export class Call extends CallRequest {
   /** The endpoint ended its response properly and all of it was passed on. */
   #complete(grpcStatus: number): void {
     if (grpcStatus === GRPC.ok && this.context.throttle !== null) this.context.throttle.succeeded();
-    this.#endAttempt('complete', grpcStatus, this.requestEnded ? -1 : H2.cancel);
-    this.#end(grpcStatus, false);
+    this.endAttempt('complete', grpcStatus, this.requestEnded ? -1 : H2.cancel);
+    this.end(grpcStatus, false);
   }
 
   /** Lets go of the attempt, if there is one. `resetCode` -1: its stream has ended by itself. */
-  #endAttempt(end: AttemptEnd, grpcStatus: number, resetCode: number): void {
+  protected endAttempt(end: AttemptEnd, grpcStatus: number, resetCode: number): void {
     const context = this.context;
     const attempt = this.attempt;
     this.#endRetry();
@@ -306,7 +306,7 @@ export class Call extends CallRequest {
     this.attempt = null;
     if (this.number >= 0) {
       const { id } = (attempt.session as UpstreamSession).upstream;
-      context.observer?.attemptEnded(context.nowNs, this.number, this.attemptsSent, id, end, grpcStatus);
+      context.observer?.attemptEnded(context.nowNs, this.number, attempt.number, id, end, grpcStatus);
     }
     if (context.timesAttempts) context.timeEnd(attempt, end);
     context.timers.cancel(attempt);
@@ -321,7 +321,7 @@ export class Call extends CallRequest {
   }
 
   /** The caller has its answer, or is gone: counts the call and puts the record back. */
-  #end(grpcStatus: number, madeHere: boolean): void {
+  protected end(grpcStatus: number, madeHere: boolean): void {
     const context = this.context;
     if (this.number >= 0) context.observer?.callEnded(context.nowNs, this.number, grpcStatus, madeHere);
     context.counters.callEnded(grpcStatus, this.isGrpc);

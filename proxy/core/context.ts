@@ -15,6 +15,7 @@ import type { AttemptEnd, Observer } from './observer.ts';
 import { Outliers } from './outliers.ts';
 import { Counters } from './counters.ts';
 import { Gate } from './gate.ts';
+import { HedgedCall } from './hedged-call.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
 import { TimerTable } from './timers.ts';
@@ -162,7 +163,8 @@ export class Context {
   }
 
   #makeCall(): Call {
-    const call = new Call(this);
+    const { hedging } = this.config;
+    const call = hedging === null ? new Call(this) : new HedgedCall(this, hedging);
     call.slot = this.#allCalls.push(call) - 1;
     return call;
   }

@@ -17,6 +17,8 @@ export class Counters {
   retriesOverBudget = 0;
   retriesAlive = 0;
   retriesThrottled = 0;
+  hedges = 0;
+  hedgesWon = 0;
   breakerOverRequests = 0;
   breakerOverPending = 0;
   breakerOverRetries = 0;

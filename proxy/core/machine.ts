@@ -47,7 +47,10 @@ export interface SidecarStats {
   retriesOverBudget: number;
   /** Retries alive, those waiting in backoff included. */
   retriesAlive: number;
-  /** Retries that the throttle refused. */
+  /** Hedges sent, and calls that one of them answered. */
+  hedges: number;
+  hedgesWon: number;
+  /** Retries and hedges that the throttle refused. */
   retriesThrottled: number;
   /** What the circuit breaker refused: attempts, waiting, retries. */
   breakerOverRequests: number;

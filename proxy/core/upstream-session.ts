@@ -211,7 +211,7 @@ export class UpstreamSession implements UpstreamPort {
       code < 0
         ? `the connection was lost${reason === '' ? '' : `: ${reason}`}`
         : resetText(code, unprocessed);
-    attempt.call?.handleResponseReset(code, unprocessed, told);
+    attempt.call?.handleResponseReset(attempt, code, unprocessed, told);
   }
 }
 

@@ -56,6 +56,7 @@ export function readConfigFile(file: string): RawOptions {
     'connect-timeout-ms': text(timeout?.connectMs),
     ...sectionTexts('outlier', rest.outlier),
     ...sectionTexts('retryThrottling', rest.retryThrottling),
+    ...sectionTexts('hedging', rest.hedging),
     ...sectionTexts('circuitBreaker', rest.circuitBreaker),
     limit: limitsText(rest.limits ?? {}),
   };

@@ -4,17 +4,20 @@ import {
   type BreakerConfig,
   DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
+  DEFAULT_HEDGING,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
   EJECTION_CAPS,
   type FailurePercentConfig,
+  type HedgingConfig,
   type OutlierConfig,
   type SuccessRateConfig,
   type ThrottleConfig,
 } from '../policy/failover-config.ts';
+import { ATTEMPTS_MAX } from '../policy/retry.ts';
 import type { RawOptions } from './flags.ts';
-import type { OptionReader } from './option-reader.ts';
+import { type OptionReader, usage } from './option-reader.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,10 +38,11 @@ export function sectionTexts(name: string, section: object | undefined): RawOpti
 /** The sections of the configuration that are about failover and overload; null where one is not named. */
 export function readFailover(
   read: OptionReader,
-): Pick<SidecarConfig, 'outlier' | 'retryThrottling' | 'circuitBreaker'> {
+): Pick<SidecarConfig, 'outlier' | 'retryThrottling' | 'hedging' | 'circuitBreaker'> {
   return {
     outlier: readOutlier(read),
     retryThrottling: readThrottling(read),
+    hedging: readHedging(read),
     circuitBreaker: readBreaker(read),
   };
 }
@@ -48,6 +52,24 @@ function readThrottling(read: OptionReader): ThrottleConfig | null {
   return {
     maxTokens: read.number('retryThrottling.maxTokens', DEFAULT_THROTTLE.maxTokens, 1, 1_000),
     tokenRatio: read.number('retryThrottling.tokenRatio', DEFAULT_THROTTLE.tokenRatio, 0.001, 1_000),
+  };
+}
+
+function readHedging(read: OptionReader): HedgingConfig | null {
+  if (!read.flag('hedging')) return null;
+  for (const name of ['retry-attempts', 'retry-on']) {
+    if (read.text(name) === null) continue;
+    throw usage(
+      'a call is either retried or hedged (gRFC A6)',
+      `--${name}`,
+      'leave it out, or leave hedging out',
+    );
+  }
+  const base = DEFAULT_HEDGING;
+  return {
+    attempts: read.integer('hedging.attempts', base.attempts, 2, ATTEMPTS_MAX),
+    delayMs: read.number('hedging.delayMs', base.delayMs, 0, DAY_MS),
+    nonFatalStatuses: read.statuses('hedging.nonFatalStatuses', base.nonFatalStatuses),
   };
 }
 

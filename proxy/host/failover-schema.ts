@@ -52,6 +52,14 @@ export const FAILOVER_SCHEMA = {
     })
     .describe('no retries while failures have half emptied a bucket of tokens (gRFC A6)')
     .optional(),
+  hedging: z
+    .strictObject({
+      attempts: whole('attempts per call, the first included, 2 to 5'),
+      delayMs: number('from one attempt to the next, in milliseconds'),
+      nonFatalStatuses: statuses('grpc-status numbers after which the other attempts go on'),
+    })
+    .describe('several attempts side by side instead of retries; the first good answer counts (gRFC A6)')
+    .optional(),
   circuitBreaker: z
     .strictObject({
       maxRequests: whole('attempts in flight and calls that wait for one; 0: no bound'),

@@ -1,6 +1,6 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
-import type { BreakerConfig, OutlierConfig, ThrottleConfig } from './failover-config.ts';
+import type { BreakerConfig, HedgingConfig, OutlierConfig, ThrottleConfig } from './failover-config.ts';
 
 /** Names of balancers. */
 export const BALANCER_NAMES = [
@@ -100,6 +100,8 @@ export interface SidecarConfig {
   outlier: OutlierConfig | null;
   /** Null: failures alone keep nobody from retrying. */
   retryThrottling: ThrottleConfig | null;
+  /** Null: a call has one attempt at a time. */
+  hedging: HedgingConfig | null;
   /** Null: nothing is bounded but connections per endpoint. */
   circuitBreaker: BreakerConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
@@ -134,6 +136,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   timeout: { callMs: 0, connectMs: 1_000 },
   outlier: null,
   retryThrottling: null,
+  hedging: null,
   circuitBreaker: null,
   tag: null,
   drainMs: 5_000,

@@ -111,3 +111,16 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   endpointMaxPending: 0,
   endpointMaxConnections: 8,
 };
+
+/** Hedging (gRFC A6) instead of retries: attempts side by side, of which the first good answer counts. */
+export interface HedgingConfig {
+  /** Attempts per call, the first included. */
+  attempts: number;
+  /** From one attempt to the next; one that failed is followed at once. */
+  delayMs: number;
+  /** grpc-status numbers after which the others go on; any other failure ends the call. */
+  nonFatalStatuses: readonly number[];
+}
+
+/** Used for what is left open where hedging is on. */
+export const DEFAULT_HEDGING: HedgingConfig = { attempts: 2, delayMs: 100, nonFatalStatuses: [14] };

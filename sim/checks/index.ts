@@ -5,6 +5,7 @@ import { cutOver } from './cut-over.ts';
 import { ejection } from './ejection.ts';
 import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
+import { hedging } from './hedging.ts';
 import { leastRequest } from './least-request.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
@@ -22,6 +23,7 @@ export const check = {
   ejection,
   failover,
   hashAffinity,
+  hedging,
   leastRequest,
   noLostRequests,
   overhead,

@@ -31,6 +31,7 @@ const SECTIONS = {
     failurePercent: { thresholdPercent: PERCENT, ...JUDGED },
   },
   retryThrottling: { maxTokens: [1, 1_000], tokenRatio: [0.001, 1_000] },
+  hedging: { attempts: [2, 5], delayMs: MS, nonFatalStatuses: 'statuses' },
   circuitBreaker: {
     maxRequests: COUNT,
     maxPending: COUNT,

@@ -42,15 +42,25 @@ export interface BreakerSpec {
   endpointMaxConnections?: number;
 }
 
+/** Attempts side by side (gRFC A6). */
+export interface HedgingSpec {
+  attempts?: number;
+  delayMs?: number;
+  nonFatalStatuses?: readonly number[];
+}
+
 /** The policies of a sidecar, each off where it is not given. */
 export interface FailoverSpec {
   outlier?: OutlierSpec;
   retryThrottling?: ThrottlingSpec;
+  /** Instead of retries; the retry budget bounds it. */
+  hedging?: HedgingSpec;
   circuitBreaker?: BreakerSpec;
 }
 
 /** What the checks assume where a scenario says nothing. */
 export const THROTTLING_DEFAULTS: Required<ThrottlingSpec> = { maxTokens: 10, tokenRatio: 0.1 };
+export const HEDGING_DEFAULTS: Required<HedgingSpec> = { attempts: 2, delayMs: 100, nonFatalStatuses: [14] };
 export const BREAKER_DEFAULTS: Required<BreakerSpec> = {
   maxRequests: 1_024,
   maxPending: 1_024,

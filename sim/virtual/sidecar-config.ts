@@ -9,6 +9,7 @@ import {
 import {
   DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
+  DEFAULT_HEDGING,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
@@ -43,10 +44,11 @@ function balancerConfig(spec: SidecarSpec['balancer']): BalancerConfig {
 
 /** Each section that is given, completed. */
 function failoverConfig(spec: SidecarSpec): Pick<SidecarConfig, keyof FailoverSpec> {
-  const { outlier, retryThrottling, circuitBreaker } = spec;
+  const { outlier, retryThrottling, hedging, circuitBreaker } = spec;
   return {
     outlier: outlier === undefined ? null : outlierConfig(outlier),
     retryThrottling: completed(DEFAULT_THROTTLE, retryThrottling),
+    hedging: completed(DEFAULT_HEDGING, hedging),
     circuitBreaker: completed(DEFAULT_BREAKER, circuitBreaker),
   };
 }

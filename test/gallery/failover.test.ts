@@ -103,13 +103,80 @@ const LEAKS: Exhibit = {
   words: /refused call \d+ with \d+ of 20 in flight or waiting/,
 };
 
+const hedged = (
+  faults: string,
+  more = '',
+): string => `{ mesh: { services: { greeter: { instances: 3, latency: load.constant(5) } },
+        sidecar: { retry: { budget: 1, budgetMinConcurrent: 100 }, hedging: { attempts: 2, delayMs: 30 } ${more} } },
+      load: load.open({ ratePerSecond: 100, forMs: 2000 }), faults: (at) => [${faults}], checks: [check.hedging({ missedShareMax: 0.2 })] }`;
+const SLOW = "at(500).latency('greeter/1', { add: '200ms', for: '1s' })";
+
+const LOSERS_LIVE: Exhibit = {
+  name: 'losers-are-not-cancelled',
+  changes: [
+    {
+      file: 'proxy/core/hedged-call.js',
+      line: `            if (attempt.number > 1)
+                this.context.counters.hedgesWon++;
+            this.#commit();`,
+      becomes: '',
+    },
+  ],
+  scenario: hedged(SLOW),
+  check: 'hedging',
+  words: /passed a response of call \d+ on with 2 attempts alive/,
+};
+
+const HEDGES_AT_ONCE: Exhibit = {
+  name: 'hedges-too-early',
+  changes: [
+    {
+      file: 'proxy/core/hedged-call.js',
+      line: `this.#count();
+        this.#armNext(this.#config.delayMs * 1e6);`,
+      becomes: 'this.#count(); this.#armNext(this.#config.delayMs * 5e5);',
+    },
+  ],
+  scenario: hedged(SLOW),
+  check: 'hedging',
+  words: /sent attempt 2 of call \d+ 15\.0 ms after the last/,
+};
+
+/** The first attempt fails, the throttle forbids another, and nobody ends the call before its deadline. */
+const STUCK: Exhibit = {
+  name: 'throttled-hedges-hang',
+  changes: [
+    {
+      file: 'proxy/core/hedged-call.js',
+      line: 'this.giveUp(this.failures);',
+      becomes: 'this.context.timers.arm(this.#timer, this.context.nowNs, 5e7);',
+    },
+  ],
+  scenario: hedged(
+    "at(500).failStatus('greeter/*', { status: 14, for: '1s' })",
+    ', retryThrottling: { maxTokens: 4 }',
+  ),
+  check: 'hedging',
+  words: /let call \d+ wait|ended call \d+ only [\d.]+ ms after its last attempt/,
+};
+
 const found = (bug: Exhibit, planted: boolean) => {
   const record = runBug(bug, planted);
   expect(record.error).toBeNull();
   return record.verdicts.find((one) => one.check === bug.check);
 };
 
-const ALL = [NEVER_EJECTS, CAP_TOO_LATE, DECAYS_FIRST, THROTTLE_OPEN, ONE_MORE, LEAKS];
+const ALL = [
+  NEVER_EJECTS,
+  CAP_TOO_LATE,
+  DECAYS_FIRST,
+  THROTTLE_OPEN,
+  ONE_MORE,
+  LEAKS,
+  LOSERS_LIVE,
+  HEDGES_AT_ONCE,
+  STUCK,
+];
 
 describe.each(ALL)('planted: $name', (bug) => {
   test('the check turns red and says why', () => {

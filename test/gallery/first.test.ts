@@ -58,8 +58,8 @@ const RETRIES_AFTER_HEADERS: Exhibit = {
       line: 'handleResponseTrailers(attempt, block) {',
       becomes: `handleResponseTrailers(attempt, block) {
         if (block.grpcStatus === 14) {
-          this.#endAttempt('complete', 14, -1);
-          return this.#fail(14, 'unavailable in trailers', null, 'complete', false);
+          this.endAttempt('complete', 14, -1);
+          return this.fail(14, 'unavailable in trailers', null, 'complete', false);
         }`,
     },
   ],

@@ -3,7 +3,7 @@ import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 
 /** The file has them as a scenario does. */
-const FAILOVER_SECTIONS = ['outlier', 'retryThrottling', 'circuitBreaker'] as const;
+const FAILOVER_SECTIONS = ['outlier', 'retryThrottling', 'hedging', 'circuitBreaker'] as const;
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 

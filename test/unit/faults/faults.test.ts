@@ -168,6 +168,7 @@ describe('signs of an effect', () => {
     ['drain', {}, [SAW('draining')], [STATE('draining')]],
     ['latency', { add: 100 }, [{ ...OK, tookMs: 80 }], [{ ...OK, tookMs: 79 }, END('connection_lost')]],
     ['latency', { add: 100 }, [END('per_try_timeout')], [END('cancelled')]],
+    ['latency', { add: 100 }, [{ ...END('cancelled'), tookMs: 10 }], [{ ...END('cancelled'), tookMs: 9 }]],
     ['failStatus', { status: 8 }, [ANSWERED(8)], [ANSWERED(14), OK]],
     ['blackhole', {}, [END('deadline')], [OK, STATE('dead')]],
     ['partition', {}, [SAW('unpickable')], [OK, SAW('pickable')]],

@@ -59,8 +59,8 @@ describe('the balancer', () => {
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
     const { balancer, health, retry, timeout, tag, drainMs, ...other } = resolveOptions(BASE);
-    const { outlier, retryThrottling, circuitBreaker, ...rest } = other;
-    const failover = { outlier, retryThrottling, circuitBreaker };
+    const { outlier, retryThrottling, hedging, circuitBreaker, ...rest } = other;
+    const failover = { outlier, retryThrottling, hedging, circuitBreaker };
     expect({ balancer, health, retry, timeout, ...failover, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
     expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
@@ -113,6 +113,8 @@ describe('failover policies of the file', () => {
     expect(of('outlier: {}').outlier).toEqual(DEFAULT_OUTLIER);
     const throttling = of('retryThrottling: { tokenRatio: 0.5 }').retryThrottling;
     expect(throttling).toEqual({ ...DEFAULT_THROTTLE, tokenRatio: 0.5 });
+    const hedging = of('hedging: { delayMs: 5, nonFatalStatuses: [8] }').hedging;
+    expect(hedging).toEqual({ attempts: 2, delayMs: 5, nonFatalStatuses: [8] });
     const breaker = of('circuitBreaker: { maxPending: 7 }').circuitBreaker;
     expect(breaker).toEqual({ ...DEFAULT_BREAKER, maxPending: 7 });
     const text =
@@ -132,6 +134,8 @@ describe('failover policies of the file', () => {
     ['outlier: { intervalMs: 0 }', 'from 1 to'],
     ['retryThrottling: { maxTokens: 0 }', 'from 1 to 1000'],
     ['circuitBreaker: { maxRequest: 3 }', 'unknown key "maxRequest" at circuitBreaker'],
+    ['hedging: { attempts: 1 }', 'from 2 to 5'],
+    ['hedging: {}\nretry: { attempts: 2 }', 'a call is either retried or hedged'],
     ['outlier: { cap: some }', 'outlier.cap'],
     ['outlier: { failurePercent: { thresholdPercent: 101 } }', 'from 0 to 100'],
     ['outlier: { consecutive5xx: 3 }', 'unknown key "consecutive5xx" at outlier'],

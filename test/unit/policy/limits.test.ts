@@ -1,9 +1,9 @@
 /** Retry throttling and circuit breaking as pure policies. */
 import { describe, expect, test } from 'vitest';
 import * as breaker from '../../../proxy/policy/breaker.ts';
-import { DEFAULT_BREAKER, DEFAULT_THROTTLE } from '../../../proxy/policy/failover-config.ts';
+import { DEFAULT_BREAKER, DEFAULT_HEDGING, DEFAULT_THROTTLE } from '../../../proxy/policy/failover-config.ts';
 import { RetryThrottle } from '../../../proxy/policy/throttle.ts';
-import { BREAKER_DEFAULTS, THROTTLING_DEFAULTS } from '../../../sim/spec/failover.ts';
+import { BREAKER_DEFAULTS, HEDGING_DEFAULTS, THROTTLING_DEFAULTS } from '../../../sim/spec/failover.ts';
 
 describe('retry throttling', () => {
   test('FO-10: full at first, one token per failure, a part back per success, closed at half and below', () => {
@@ -52,4 +52,5 @@ describe('circuit breaking', () => {
 test('the simulator assumes the same defaults', () => {
   expect(THROTTLING_DEFAULTS).toEqual(DEFAULT_THROTTLE);
   expect(BREAKER_DEFAULTS).toEqual(DEFAULT_BREAKER);
+  expect(HEDGING_DEFAULTS).toEqual(DEFAULT_HEDGING);
 });
