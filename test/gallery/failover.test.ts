@@ -157,7 +157,7 @@ const STUCK: Exhibit = {
     ', retryThrottling: { maxTokens: 4 }',
   ),
   check: 'hedging',
-  words: /let call \d+ wait|ended call \d+ only [\d.]+ ms after its last attempt/,
+  words: /let call \d+ wait|ended call \d+ only [\d.]+ m?s after its last attempt/,
 };
 
 const found = (bug: Exhibit, planted: boolean) => {
