@@ -3,10 +3,10 @@
  * start and again by `clear`. What only some calls need (marks apart) lies in objects that they make then.
  */
 import type { HeaderBlock } from '../wire/headers.ts';
-import type { LinkStream } from '../wire/link.ts';
+import type { Link, LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
-import type { DownstreamSession } from './downstream-session.ts';
 import type { Failures } from './failures.ts';
+import type { MirrorCall } from './mirror.ts';
 import { RequestBuffer } from './request-buffer.ts';
 import type { Tagger } from './tagger.ts';
 import { Timer } from './timers.ts';
@@ -17,10 +17,15 @@ const GRPC_CALL = 1;
 const COMMITTED = 2;
 const REQUEST_ENDED = 4;
 
+/** Where a call came from. */
+export interface CallerSession {
+  readonly link: Link | null;
+}
+
 export abstract class CallRecord extends Timer {
   /** Its place among all records; it outlives the call. */
   slot = -1;
-  session: DownstreamSession | null = null;
+  session: CallerSession | null = null;
   stream: LinkStream | null = null;
   request: HeaderBlock | null = null;
   requestTrailers: HeaderBlock | null = null;
@@ -38,6 +43,8 @@ export abstract class CallRecord extends Timer {
   readonly buffer = new RequestBuffer();
   /** Where it waits for an endpoint, or for room on one; null: nowhere. */
   waiting: WaitPlace | null = null;
+  /** Its copy; null: none. */
+  mirror: MirrorCall | null = null;
   #marks = 0;
 
   get isGrpc(): boolean {
@@ -76,7 +83,13 @@ export abstract class CallRecord extends Timer {
     this.upstream = null;
     this.failures = null;
     this.buffer.clear();
+    if (this.mirror !== null) this.#leaveMirror(this.mirror);
     this.#marks = 0;
+  }
+
+  #leaveMirror(mirror: MirrorCall): void {
+    this.mirror = null;
+    mirror.abandon();
   }
 
   #mark(bit: number, value: boolean): void {

@@ -7,7 +7,7 @@ import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
 import type { Breaker } from './breaker.ts';
 import { CallRequest } from './call-request.ts';
-import type { DownstreamSession } from './downstream-session.ts';
+import type { CallerSession } from './call-record.ts';
 import { Failures } from './failures.ts';
 import type { AttemptEnd } from './observer.ts';
 import { retryWaitNs } from './retry-wait.ts';
@@ -20,7 +20,7 @@ import type { UpstreamSession } from './upstream-session.ts';
 
 export class Call extends CallRequest {
   /** The request's headers are here. */
-  start(session: DownstreamSession, stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
+  start(session: CallerSession, stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
     const context = this.context;
     context.counters.callsStarted++;
     stream.user = this;
@@ -207,14 +207,14 @@ export class Call extends CallRequest {
   }
 
   protected waitOrFail(): void {
-    const context = this.context;
-    if (context.warming > 0 && context.pickable === 0) {
-      if (context.breaker !== null && !context.breaker.mayWait()) return this.#refuse(context.breaker.reason);
-      context.waiting.push(this);
+    const { cluster, breaker } = this.context;
+    if (cluster.warming > 0 && cluster.pickable === 0) {
+      if (breaker !== null && !breaker.mayWait()) return this.#refuse(breaker.reason);
+      cluster.waiting.push(this);
       return;
     }
     if (this.failures !== null) return this.giveUp(this.failures);
-    this.answer(GRPC.unavailable, context.trouble());
+    this.answer(cluster.emptyStatus, cluster.trouble());
   }
 
   /** A gRPC call got an answer that is not gRPC: the HTTP status says what it means (MS-05, MS-10). */

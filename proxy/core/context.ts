@@ -18,6 +18,7 @@ import { Gate } from './gate.ts';
 import { HedgedCall } from './hedged-call.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
+import type { Router } from './router.ts';
 import { TimerTable } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamSession } from './upstream-session.ts';
@@ -25,6 +26,15 @@ import { WaitList } from './wait-list.ts';
 
 /** Idle records kept for reuse. */
 const POOL_MAX = 4_096;
+
+/** What a context shares: with the machine's first one, and with that of its cluster when it is a route's towards it. */
+export interface Kin {
+  readonly base: Context;
+  /** Null: it is a cluster's own. */
+  readonly cluster: Context | null;
+  /** Null: the machine's. */
+  readonly counters: Counters | null;
+}
 
 export class Context {
   readonly config: SidecarConfig;
@@ -35,9 +45,18 @@ export class Context {
   readonly attemptsMax: number;
   readonly perTryNs: number;
   readonly callNs: number;
-  readonly timers = new TimerTable();
-  readonly answers = new Answers();
-  readonly counters = new Counters();
+  readonly timers: TimerTable;
+  readonly answers: Answers;
+  readonly counters: Counters;
+  /** Whose endpoints it picks from: itself, but for what routes have of their own. */
+  readonly cluster: Context;
+  /** The cluster's; '' where there is only one. */
+  name = '';
+  /** How a call ends that finds no endpoint known. */
+  emptyStatus: number = GRPC.unavailable;
+  emptyReason = 'no endpoint is known';
+  /** Null: there are no routes. */
+  router: Router | null = null;
   readonly balancer: Balancer<Upstream>;
   /** It wants to know how long attempts take. */
   readonly timesAttempts: boolean;
@@ -50,7 +69,7 @@ export class Context {
   /** Null: every call may begin. */
   readonly gate: Gate | null;
   /** Calls for which no endpoint is pickable yet. */
-  readonly waiting = new WaitList(this.counters);
+  readonly waiting: WaitList;
   /** Members in their lasting order. */
   members: Upstream[] = [];
   /** Members that have not shown yet whether they can be reached. */
@@ -67,14 +86,23 @@ export class Context {
   readonly #calls: Call[] = [];
   /** Every record there is, alive or idle, each at its `slot`. */
   readonly #allCalls: Call[] = [];
-  readonly #attempts: Attempt[] = [];
+  readonly #attempts: Attempt[];
 
   constructor(
     config: SidecarConfig,
     environment: SidecarEnvironment,
     observer: Observer | null,
     random: () => number,
+    kin: Kin | null = null,
   ) {
+    const base = kin === null ? null : kin.base;
+    const cluster = kin === null ? null : kin.cluster;
+    this.timers = base === null ? new TimerTable() : base.timers;
+    this.answers = base === null ? new Answers() : base.answers;
+    this.counters = kin?.counters ?? base?.counters ?? new Counters();
+    this.#attempts = base === null ? [] : base.#attempts;
+    this.waiting = new WaitList(this.counters);
+    this.cluster = cluster ?? this;
     this.config = config;
     this.environment = environment;
     this.observer = observer;
@@ -83,11 +111,14 @@ export class Context {
     this.perTryNs = config.retry.perTryTimeoutMs * 1e6;
     this.callNs = config.timeout.callMs * 1e6;
     this.#tag = config.tag === null || config.tag === '' ? null : new TextEncoder().encode(config.tag);
-    this.balancer = makeBalancer<Upstream>(config.balancer, random);
+    this.balancer = cluster === null ? makeBalancer<Upstream>(config.balancer, random) : cluster.balancer;
     this.timesAttempts = this.balancer.timesAttempts;
     this.#hashHeader = config.balancer.hashHeader;
-    this.outliers = config.outlier === null ? null : new Outliers(this, config.outlier);
-    this.throttle = config.retryThrottling === null ? null : new RetryThrottle(config.retryThrottling);
+    // What remembers something is the cluster's; its routes only ask it.
+    if (cluster !== null) this.outliers = cluster.outliers;
+    else this.outliers = config.outlier === null ? null : new Outliers(this, config.outlier);
+    if (cluster !== null) this.throttle = cluster.throttle;
+    else this.throttle = config.retryThrottling === null ? null : new RetryThrottle(config.retryThrottling);
     this.breaker = config.circuitBreaker === null ? null : new Breaker(this, config.circuitBreaker);
     this.gate = this.breaker === null ? null : new Gate(this);
   }
@@ -128,10 +159,11 @@ export class Context {
 
   /** Why nothing can be picked, for people. */
   trouble(): string {
-    if (this.members.length === 0) return 'no endpoint is known';
+    const of = this.name === '' ? '' : `cluster ${this.name}: `;
+    if (this.members.length === 0) return of + this.emptyReason;
     const told = this.members.slice(0, 3).map((member) => `${member.name}: ${member.condition()}`);
     const more = this.members.length > 3 ? `; and ${this.members.length - 3} more` : '';
-    return `no endpoint can be used (${told.join('; ')}${more})`;
+    return `${of}no endpoint can be used (${told.join('; ')}${more})`;
   }
 
   /** What tags a reply that begins with these headers; null when it passes untouched. */

@@ -26,6 +26,9 @@ export class Counters {
   connectionsUpstream = 0;
   healthChecks = 0;
   healthChecksFailed = 0;
+  /** Copies of calls, which are not counted as calls; and those that were one too many at a time. */
+  mirrorsStarted = 0;
+  mirrorsDropped = 0;
 
   get callsAlive(): number {
     return this.callsStarted - this.callsEnded;

@@ -25,19 +25,27 @@ export class DownstreamSession implements DownstreamPort {
   }
 
   onHeaders(stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
-    this.#context.takeCall().start(this, stream, block, endStream);
+    const { router } = this.#context;
+    if (router === null) this.#context.takeCall().start(this, stream, block, endStream);
+    else router.start(this, stream, block, endStream);
   }
 
   onData(stream: LinkStream, bytes: Uint8Array, endStream: boolean): void {
     const { user } = stream;
     if (user === null || user === undefined || user === LINGERING) this.link?.consume(stream, bytes.length);
-    else (user as Call).handleRequestData(bytes, endStream);
+    else {
+      const call = user as Call;
+      if (call.mirror !== null) call.mirror.handleData(bytes, endStream);
+      call.handleRequestData(bytes, endStream);
+    }
   }
 
   onTrailers(stream: LinkStream, block: HeaderBlock): void {
     const { user } = stream;
     if (user === null || user === undefined || user === LINGERING) return;
-    (user as Call).handleRequestTrailers(block);
+    const call = user as Call;
+    if (call.mirror !== null) call.mirror.handleTrailers(block);
+    call.handleRequestTrailers(block);
   }
 
   onReset(stream: LinkStream): void {

@@ -62,6 +62,9 @@ export interface SidecarStats {
   connectionsUpstream: number;
   healthChecks: number;
   healthChecksFailed: number;
+  /** Copies that routes sent; they are no calls. Dropped: one too many at a time. */
+  mirrorsStarted: number;
+  mirrorsDropped: number;
   /** Outlier detection: ejections so far, those that the cap forbade, endpoints that are ejected now. */
   ejections: number;
   ejectionsOverCap: number;
@@ -71,6 +74,8 @@ export interface SidecarStats {
 /** One endpoint as the sidecar sees it now. */
 export interface ClusterEndpoint {
   id: string;
+  /** Its cluster, where there are several. */
+  cluster?: string;
   address: string;
   pickable: boolean;
   connected: boolean;
@@ -95,8 +100,11 @@ export interface SidecarMachine {
   /** When `handleTimeout` wants to be called; Infinity: never. It may be early, never late. */
   readonly nextTimeoutNs: number;
   handleTimeout(): void;
-  /** Replaces the whole set. The order means nothing; an address that comes twice is one endpoint. */
-  handleEndpoints(endpoints: readonly Endpoint[]): void;
+  /**
+   * Replaces the whole set of a cluster, by default of the one outside of `clusters`. The order means nothing; an address that
+   * comes twice is one endpoint. The set of a cluster that is not there is not kept.
+   */
+  handleEndpoints(endpoints: readonly Endpoint[], cluster?: string): void;
   /** Begins the end: GOAWAY in two steps, calls in flight finish. */
   drain(): void;
   /** Ends every call that is alive now: UNAVAILABLE to its caller (a reset to one that does not read), a cancel to its endpoint. */

@@ -1,12 +1,14 @@
 /** The sidecar's machine: streams in, streams out, time passed in. Its drivers are proxy/host (sockets) and sim/virtual. */
 import type { Endpoint, SidecarConfig } from '../policy/config.ts';
+import { DEFAULT_CLUSTER } from '../policy/routes/config.ts';
 import { Context } from './context.ts';
 import { DownstreamSession } from './downstream-session.ts';
 import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
 import type { Observer } from './observer.ts';
+import { EndpointSet } from './endpoint-set.ts';
+import { Router } from './router.ts';
 import { GRPC, H2 } from './statuses.ts';
 import { OwnedTimer } from './timers.ts';
-import { Upstream } from './upstream.ts';
 
 /** Between the two steps of GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
 const GOAWAY_STEP_NS = 50e6;
@@ -15,11 +17,12 @@ const SHUTDOWN_MESSAGE = 'the sidecar is shutting down, and its time to drain is
 export class Sidecar implements SidecarMachine {
   readonly #context: Context;
   readonly #sessions = new Set<DownstreamSession>();
-  readonly #byAddress = new Map<string, Upstream>();
+  /** Each cluster by its name. */
+  readonly #sets = new Map<string, EndpointSet>();
   readonly #drainTimer: OwnedTimer;
   #goneAway = false;
-  /** Counts the sets that discovery told. */
-  #set = 0;
+  /** All contexts; there is one without routes. */
+  readonly #contexts: readonly Context[];
 
   /** `random`: uniform in [0, 1). `observer`: null in production. */
   constructor(
@@ -28,12 +31,19 @@ export class Sidecar implements SidecarMachine {
     observer: Observer | null,
     random: () => number,
   ) {
-    this.#context = new Context(config, environment, observer, random);
+    const context = new Context(config, environment, observer, random);
+    this.#context = context;
+    const router = config.routing === null ? null : new Router(context, config.routing);
+    context.router = router;
+    this.#contexts = router === null ? [context] : [context, ...router.contexts];
+    for (const [name, cluster] of router?.clusters ?? [[DEFAULT_CLUSTER, context]]) {
+      this.#sets.set(name, new EndpointSet(cluster));
+    }
     this.#drainTimer = new OwnedTimer({ handleTimer: () => this.#goAwayFinally() });
   }
 
   advance(nowNs: number): void {
-    this.#context.nowNs = nowNs;
+    for (const context of this.#contexts) context.nowNs = nowNs;
   }
 
   acceptDownstream(): DownstreamSession {
@@ -48,47 +58,8 @@ export class Sidecar implements SidecarMachine {
     this.#context.timers.fire(this.#context.nowNs);
   }
 
-  handleEndpoints(endpoints: readonly Endpoint[]): void {
-    const context = this.#context;
-    const set = ++this.#set;
-    const fresh: Upstream[] = [];
-    let known = 0;
-    // As a rule the set is told in the order of last time: then nobody has to be looked up.
-    const { members } = context;
-    let expected = 0;
-    for (const endpoint of endpoints) {
-      let before = members[expected];
-      if (before?.endpoint.address !== endpoint.address) {
-        before = this.#byAddress.get(endpoint.address);
-        if (before !== undefined && before === members[expected + 1]) expected++;
-      }
-      if (before === undefined) {
-        const upstream = new Upstream(context, endpoint);
-        upstream.set = set;
-        this.#byAddress.set(endpoint.address, upstream);
-        fresh.push(upstream);
-        continue;
-      }
-      if (before === members[expected]) expected++;
-      if (before.set === set) continue;
-      // Of two with one address the first counts.
-      before.set = set;
-      before.said = endpoint;
-      known++;
-    }
-    const gone = known === members.length ? [] : members.filter((upstream) => upstream.set !== set);
-    for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
-    if (gone.length > 0 || fresh.length > 0) {
-      const stay = gone.length === 0 ? members : members.filter((upstream) => upstream.set === set);
-      context.members = [...stay, ...fresh];
-      context.balancer.membersChanged(context.members, fresh, gone);
-    }
-    // New ones first: a set that changes whole is never empty on the way (DC-20).
-    for (const upstream of fresh) upstream.begin();
-    for (const upstream of context.members) upstream.change();
-    for (const upstream of gone) upstream.remove();
-    context.outliers?.membersChanged();
-    context.releaseWaiting();
+  handleEndpoints(endpoints: readonly Endpoint[], cluster: string = DEFAULT_CLUSTER): void {
+    this.#sets.get(cluster)?.handle(endpoints);
   }
 
   drain(): void {
@@ -100,7 +71,7 @@ export class Sidecar implements SidecarMachine {
   }
 
   endCalls(): void {
-    for (const call of this.#context.callRecords()) {
+    for (const call of this.#contexts.flatMap((context) => context.callRecords())) {
       const { stream } = call;
       if (stream === null) continue;
       if (stream.queuedBytes === 0) call.endHere('cancelled', GRPC.unavailable, SHUTDOWN_MESSAGE);
@@ -117,12 +88,12 @@ export class Sidecar implements SidecarMachine {
   }
 
   get ready(): boolean {
-    return this.#context.pickable > 0 && !this.#context.draining;
+    return this.#pickable && !this.#context.draining;
   }
 
   /** Every endpoint has shown whether it can be reached. */
   get settled(): boolean {
-    return this.#context.warming === 0;
+    return this.#contexts.every(({ warming }) => warming === 0);
   }
 
   get callsAlive(): number {
@@ -132,32 +103,49 @@ export class Sidecar implements SidecarMachine {
   /** Why it is not ready, for people; '' when it is. */
   get notReadyReason(): string {
     if (this.#context.draining) return 'draining';
-    return this.#context.pickable > 0 ? '' : this.#context.trouble();
+    if (this.#pickable) return '';
+    return [...this.#sets.values()].map(({ context }) => context.trouble()).join('; ');
   }
 
   stats(): SidecarStats {
-    const { counters, outliers } = this.#context;
-    const { ejections = 0, ejectionsOverCap = 0, ejected = 0 } = outliers?.detector ?? {};
+    const { counters } = this.#context;
+    let [ejections, ejectionsOverCap, ejected] = [0, 0, 0];
+    for (const { context } of this.#sets.values()) {
+      if (context.outliers === null) continue;
+      const { detector } = context.outliers;
+      ejections += detector.ejections;
+      ejectionsOverCap += detector.ejectionsOverCap;
+      ejected += detector.ejected;
+    }
     const { callsAlive } = counters;
     const callsByStatus = [...counters.callsByStatus];
     return { ...counters, callsAlive, callsByStatus, ejections, ejectionsOverCap, endpointsEjected: ejected };
   }
 
   clusters(): ClusterEndpoint[] {
-    const checked = this.#context.config.health !== null;
-    return this.#context.members.map((upstream) => ({
-      id: upstream.id,
-      address: upstream.endpoint.address,
-      pickable: upstream.pickable,
-      connected: upstream.connected,
-      healthy: checked ? upstream.health.healthy : true,
-      draining: upstream.endpoint.draining,
-      ejected: upstream.ejected,
-      connections: upstream.connections,
-      attemptsAlive: upstream.attemptsAlive,
-      attemptsStarted: upstream.attemptsStarted,
-      trouble: upstream.trouble,
-    }));
+    return [...this.#sets].flatMap(([cluster, { context }]) => {
+      const checked = context.config.health !== null;
+      const named = this.#sets.size === 1 ? {} : { cluster };
+      return context.members.map((upstream) => ({
+        id: upstream.id,
+        ...named,
+        address: upstream.endpoint.address,
+        pickable: upstream.pickable,
+        connected: upstream.connected,
+        healthy: checked ? upstream.health.healthy : true,
+        draining: upstream.endpoint.draining,
+        ejected: upstream.ejected,
+        connections: upstream.connections,
+        attemptsAlive: upstream.attemptsAlive,
+        attemptsStarted: upstream.attemptsStarted,
+        trouble: upstream.trouble,
+      }));
+    });
+  }
+
+  /** Some cluster can take calls. */
+  get #pickable(): boolean {
+    return this.#contexts.some(({ pickable }) => pickable > 0);
   }
 
   #goAwayFinally(): void {

@@ -6,9 +6,12 @@ import { z } from 'zod';
 import { SidecarError } from '../policy/trouble.ts';
 import { CONFIG_SCHEMA } from './config-schema.ts';
 import type { ConfigFile } from './config-schema.ts';
+import { FAILOVER_SCHEMA } from './failover-schema.ts';
 import { sectionTexts } from './failover-options.ts';
 import { nearestName } from './nearest-name.ts';
 import type { RawOptions } from './flags.ts';
+import type { MatchConfig, RewriteConfig } from '../policy/routes/config.ts';
+import type { RawRouting } from './routing-options.ts';
 
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
 export function readConfigFile(file: string): RawOptions {
@@ -16,18 +19,13 @@ export function readConfigFile(file: string): RawOptions {
   const value = load(place);
   const result = CONFIG_SCHEMA.safeParse(value);
   if (!result.success) throw refusal(result.error.issues[0] as z.core.$ZodIssue, place);
-  const { balancer, health, retry, timeout, upstream, tag, endpoints, tls, upstreamTls, discovery, ...rest } =
-    result.data;
+  const { tag, tls, upstreamTls, discovery, ...rest } = result.data;
   const beside = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(dirname(place), path);
   const upstreamPair = typeof upstreamTls === 'object' ? upstreamTls : {};
-  const upstreamText = Array.isArray(upstream) ? upstream.join(',') : upstream;
   return {
     listen: rest.listen,
-    upstream: upstreamText,
-    endpoints: beside(endpoints),
     ...discoveryTexts(discovery),
-    ...balancerTexts(balancer),
     workers: text(rest.workers),
     admin: rest.admin,
     'tls-cert': beside(tls?.cert),
@@ -39,6 +37,26 @@ export function readConfigFile(file: string): RawOptions {
     control: beside(rest.control),
     'drain-delay-ms': text(rest.drainDelayMs),
     'drain-ms': text(rest.drainMs),
+    ...clusterTexts(rest, beside),
+    routing: routingText(rest, beside),
+    limit: limitsText(rest.limits ?? {}),
+  };
+}
+
+type Beside = (path: string | undefined) => string | undefined;
+type Failover = keyof typeof FAILOVER_SCHEMA;
+type Sections = Pick<
+  ConfigFile,
+  'upstream' | 'endpoints' | 'balancer' | 'health' | 'retry' | 'timeout' | Failover
+>;
+
+/** What the file, a cluster of it or a route may say of endpoints and policies. */
+function clusterTexts(given: Sections, beside: Beside): RawOptions {
+  const { upstream, endpoints, balancer, health, retry, timeout } = given;
+  return {
+    upstream: Array.isArray(upstream) ? upstream.join(',') : upstream,
+    endpoints: beside(endpoints),
+    ...balancerTexts(balancer),
     'health-interval-ms': text(health?.intervalMs),
     'health-timeout-ms': text(health?.timeoutMs),
     'health-unhealthy': text(health?.unhealthyThreshold),
@@ -54,12 +72,35 @@ export function readConfigFile(file: string): RawOptions {
     'retry-buffer-bytes': text(retry?.bufferBytesMax),
     'call-timeout-ms': text(timeout?.callMs),
     'connect-timeout-ms': text(timeout?.connectMs),
-    ...sectionTexts('outlier', rest.outlier),
-    ...sectionTexts('retryThrottling', rest.retryThrottling),
-    ...sectionTexts('hedging', rest.hedging),
-    ...sectionTexts('circuitBreaker', rest.circuitBreaker),
-    limit: limitsText(rest.limits ?? {}),
+    ...failoverTexts(given),
   };
+}
+
+/** Every section of failover that is given. */
+function failoverTexts(given: Partial<Record<Failover, object | undefined>>): RawOptions {
+  const names = Object.keys(FAILOVER_SCHEMA) as Failover[];
+  return Object.assign({}, ...names.map((name) => sectionTexts(name, given[name]))) as RawOptions;
+}
+
+/** Clusters and routes, for which there are no flags, in one text. */
+function routingText({ clusters, routes }: ConfigFile, beside: Beside): string | undefined {
+  if (clusters === undefined && routes === undefined) return undefined;
+  const raw: RawRouting = {
+    clusters: Object.fromEntries(
+      Object.entries(clusters ?? {}).map(([name, cluster]) => [name, defined(clusterTexts(cluster, beside))]),
+    ),
+    routes: (routes ?? []).map(({ retry, timeout, hashHeader, match, rewrite, ...route }) => ({
+      ...route,
+      match: match === undefined ? undefined : (defined(match) as MatchConfig),
+      rewrite: rewrite === undefined ? undefined : (defined(rewrite) as RewriteConfig),
+      own: defined({ ...clusterTexts({ retry, timeout }, beside), 'hash-header': hashHeader }),
+    })),
+  };
+  return JSON.stringify(raw);
+}
+
+function defined<T extends object>(texts: T): T {
+  return Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** Says where it is wrong, and what was probably meant. */
@@ -95,6 +136,7 @@ function keysAt(path: readonly PropertyKey[]): string[] {
 
 function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
   if (node instanceof z.ZodObject) return [node.shape[String(step)]].filter((one) => one !== undefined);
+  if (node instanceof z.ZodRecord) return [node.valueType as z.core.$ZodType];
   return node instanceof z.ZodArray ? [node.element] : [];
 }
 

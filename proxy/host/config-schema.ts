@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { BALANCER_NAMES } from '../policy/config.ts';
 import { FAILOVER_SCHEMA } from './failover-schema.ts';
+import { routingShape } from './routing-schema.ts';
 
 const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
 const count = (what: string) => z.int().min(0).describe(what).optional();
@@ -12,7 +13,7 @@ const text = (what: string) => z.string().describe(what).optional();
 const balancerName = z.string().describe(`one of ${BALANCER_NAMES.join(', ')}`);
 const amount = z.number({ error: 'a limit is a number' });
 
-export const CONFIG_SCHEMA = z.strictObject({
+const PLAIN_SCHEMA = z.strictObject({
   listen: text('HOST:PORT where callers connect; port 0 lets the system choose'),
   upstream: z
     .union([z.string(), z.array(z.string())])
@@ -131,6 +132,11 @@ export const CONFIG_SCHEMA = z.strictObject({
     )
     .optional(),
 });
+
+const { upstream, endpoints, balancer, health, retry, timeout } = PLAIN_SCHEMA.shape;
+const CLUSTER = { upstream, endpoints, balancer, health, retry, timeout, ...FAILOVER_SCHEMA };
+
+export const CONFIG_SCHEMA = PLAIN_SCHEMA.extend(routingShape(z.strictObject(CLUSTER), retry, timeout));
 
 export type ConfigFile = z.infer<typeof CONFIG_SCHEMA>;
 

@@ -8,6 +8,7 @@ import { staticEndpoints } from '../discovery/static.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { Acceptor } from './acceptor.ts';
 import { clockOffsetNs } from './clock-offset.ts';
+import { ClusterSources } from './cluster-sources.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
 import type { DiscoveryOptions } from './discovery-options.ts';
@@ -52,6 +53,7 @@ export class Generation implements Serving {
   #file: EndpointFile | null = null;
   #source: EndpointSource | null = null;
   #known = false;
+  readonly #clusterSources = new ClusterSources();
   #stopping: Promise<boolean> | null = null;
 
   private constructor(options: SidecarOptions, log: ServerLog, tls: TlsSides) {
@@ -125,8 +127,12 @@ export class Generation implements Serving {
   }
 
   async #begin(): Promise<void> {
-    const { endpoints, upstream, discovery } = this.#options;
+    const { endpoints, upstream, discovery, clusterSources } = this.#options;
     this.#loop.begin();
+    await this.#clusterSources.begin(clusterSources, {
+      onEndpoints: (found, cluster) => this.#setEndpoints(found, cluster),
+      warn: (message) => this.#log.warn(message),
+    });
     if (discovery !== null) await this.#discover(discovery);
     else if (endpoints === null) this.#setEndpoints(staticEndpoints(upstream, '--upstream'));
     else await this.#watch(endpoints);
@@ -171,13 +177,13 @@ export class Generation implements Serving {
   }
 
   #trouble(): string | null {
-    return this.#source?.trouble ?? this.#file?.trouble ?? null;
+    return this.#source?.trouble ?? this.#file?.trouble ?? this.#clusterSources.trouble;
   }
 
-  #setEndpoints(endpoints: readonly Endpoint[]): void {
+  #setEndpoints(endpoints: readonly Endpoint[], cluster?: string): void {
     this.#known = true;
     this.#loop.begin();
-    this.#sidecar.handleEndpoints(endpoints);
+    this.#sidecar.handleEndpoints(endpoints, cluster);
     this.#loop.turn();
   }
 
@@ -244,6 +250,7 @@ export class Generation implements Serving {
     this.#trace?.end();
     this.#file?.close();
     this.#source?.close();
+    this.#clusterSources.close();
   }
 
   #openTrace(fd: number, epochNs: bigint): Trace {

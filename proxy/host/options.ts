@@ -1,12 +1,14 @@
 /** The sidecar's options: flags over the configuration file over the defaults, checked. */
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
+import type { ClusterPolicies } from '../policy/routes/config.ts';
 import { readBalancer } from './balancer-options.ts';
 import { readFailover } from './failover-options.ts';
 import { type DiscoveryOptions, readDiscovery } from './discovery-options.ts';
 import type { RawOptions } from './flags.ts';
 import { type LimitOptions, resolveLimits } from './limits.ts';
 import { OptionReader, usage } from './option-reader.ts';
+import { type ClusterSource, readRouting } from './routing-options.ts';
 
 /** PEM files of the callers' side. */
 export interface ServerTlsOptions {
@@ -30,6 +32,8 @@ export interface SidecarOptions extends SidecarConfig {
   endpoints: string | null;
   /** Another source of endpoints, or null. */
   discovery: DiscoveryOptions | null;
+  /** Where the endpoints of further clusters come from. */
+  clusterSources: readonly ClusterSource[];
   /** Processes that share the work; 1: just this one. */
   workers: number;
   /** HOST:PORT on loopback, or null: no admin server. */
@@ -55,11 +59,12 @@ export interface SidecarOptions extends SidecarConfig {
 /** Completes and checks. `place` of an error is the flag. */
 export function resolveOptions(flags: RawOptions, file: RawOptions = {}): SidecarOptions {
   const read = new OptionReader(flags, file);
-  const { retry, timeout, drainMs } = DEFAULT_SIDECAR_CONFIG;
+  const { drainMs } = DEFAULT_SIDECAR_CONFIG;
   const upstream = read.list('upstream');
   const endpoints = read.text('endpoints');
   const discovery = readDiscovery(read);
-  if (upstream.length === 0 && endpoints === null && discovery === null) {
+  const isRouted = read.text('routing') !== null;
+  if (upstream.length === 0 && endpoints === null && discovery === null && !isRouted) {
     throw usage(
       'no endpoint is given',
       '--upstream',
@@ -72,13 +77,14 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
   if (discovery !== null && (upstream.length > 0 || endpoints !== null)) {
     throw usage('endpoints are given twice', '--xds', 'give either --xds, or --upstream or --endpoints');
   }
+  const routed = readRouting(read, { ...file, ...given(flags) }, readPolicies);
   return {
     // A port that is taken over has its address already.
     listen: read.address('listen') ?? (read.text('takeover') === null ? missingListen() : ''),
     upstream,
     endpoints,
     discovery,
-    balancer: readBalancer(read),
+    ...readPolicies(read),
     workers: readWorkers(read),
     admin: read.loopback('admin'),
     tls: readTls(read),
@@ -88,6 +94,19 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     takeover: read.text('takeover') !== null,
     drainDelayMs: read.integer('drain-delay-ms', 0, 0, 3_600_000),
     drainMs: read.integer('drain-ms', drainMs, 0, 3_600_000),
+    ...routed,
+    limits: resolveLimits(...read.both('limit')),
+    watchStdin: read.flag('watch-stdin'),
+    traceFd: read.text('trace-fd') === null ? null : read.integer('trace-fd', 0, 1, 65_535),
+    traceEpochNs: read.nanoseconds('trace-epoch-ns'),
+  };
+}
+
+/** What each cluster may have of its own. */
+function readPolicies(read: OptionReader): ClusterPolicies {
+  const { retry, timeout } = DEFAULT_SIDECAR_CONFIG;
+  return {
+    balancer: readBalancer(read),
     health: readHealth(read),
     retry: {
       attempts: read.integer('retry-attempts', retry.attempts, 1, 5),
@@ -104,11 +123,11 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
       connectMs: read.number('connect-timeout-ms', timeout.connectMs, 1, 600_000),
     },
     ...readFailover(read),
-    limits: resolveLimits(...read.both('limit')),
-    watchStdin: read.flag('watch-stdin'),
-    traceFd: read.text('trace-fd') === null ? null : read.integer('trace-fd', 0, 1, 65_535),
-    traceEpochNs: read.nanoseconds('trace-epoch-ns'),
   };
+}
+
+function given(flags: RawOptions): RawOptions {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 
 function readHealth(read: OptionReader): HealthConfig | null {

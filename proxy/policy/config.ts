@@ -1,6 +1,7 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
 import type { BreakerConfig, HedgingConfig, OutlierConfig, ThrottleConfig } from './failover-config.ts';
+import type { RoutingConfig } from './routes/config.ts';
 
 /** Names of balancers. */
 export const BALANCER_NAMES = [
@@ -104,6 +105,8 @@ export interface SidecarConfig {
   hedging: HedgingConfig | null;
   /** Null: nothing is bounded but connections per endpoint. */
   circuitBreaker: BreakerConfig | null;
+  /** Null: every call goes to the one cluster there is. */
+  routing: RoutingConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
   tag: string | null;
   /** Time given to calls in flight at shutdown. */
@@ -138,6 +141,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   retryThrottling: null,
   hedging: null,
   circuitBreaker: null,
+  routing: null,
   tag: null,
   drainMs: 5_000,
 };

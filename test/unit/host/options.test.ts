@@ -59,8 +59,8 @@ describe('the balancer', () => {
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
     const { balancer, health, retry, timeout, tag, drainMs, ...other } = resolveOptions(BASE);
-    const { outlier, retryThrottling, hedging, circuitBreaker, ...rest } = other;
-    const failover = { outlier, retryThrottling, hedging, circuitBreaker };
+    const { outlier, retryThrottling, hedging, circuitBreaker, routing, ...rest } = other;
+    const failover = { outlier, retryThrottling, hedging, circuitBreaker, routing };
     expect({ balancer, health, retry, timeout, ...failover, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
     expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
