@@ -82,6 +82,9 @@ export interface ClusterEndpoint {
   /** Null: not known yet. Without health checks always true. */
   healthy: boolean | null;
   draining: boolean;
+  weight: number;
+  priority: number;
+  locality: string;
   /** By outlier detection. */
   ejected: boolean;
   connections: number;
