@@ -7,6 +7,7 @@ import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
 import { hedging } from './hedging.ts';
 import { leastRequest } from './least-request.ts';
+import { mirrored } from './mirrored.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
 import { recovery } from './recovery.ts';
@@ -14,6 +15,7 @@ import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
 import { retryThrottling } from './retry-throttling.ts';
 import { roundRobin } from './round-robin.ts';
+import { split } from './split.ts';
 import { weightedShare } from './weighted-share.ts';
 
 export const check = {
@@ -25,6 +27,7 @@ export const check = {
   hashAffinity,
   hedging,
   leastRequest,
+  mirrored,
   noLostRequests,
   overhead,
   recovery,
@@ -32,5 +35,6 @@ export const check = {
   retryAmplification,
   retryThrottling,
   roundRobin,
+  split,
   weightedShare,
 } as const;

@@ -2,6 +2,7 @@
 import { CallTable } from '../checks/call-table.ts';
 import { Histogram } from '../checks/histogram.ts';
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
+import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
 import type { InstanceStats, Quantiles, RunStats } from '../spec/run-record.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
@@ -19,6 +20,9 @@ export class Stats {
   ];
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
+  /** By instance: which cluster it is in. */
+  readonly #clusters: readonly number[];
+  readonly #clusterCount: number;
   readonly #open = new CallTable();
   readonly #latency = new Histogram();
   readonly #direct = new Histogram();
@@ -37,7 +41,10 @@ export class Stats {
   #cpuUs = -1;
 
   /** `weights` by instance; 1 behind the end. */
-  constructor(names: readonly string[], weights: readonly number[]) {
+  constructor(names: readonly string[], weights: readonly number[], routing: RoutingSpec = {}) {
+    const clusters = [DEFAULT_CLUSTER, ...Object.keys(routing.clusters ?? {})];
+    this.#clusterCount = clusters.length;
+    this.#clusters = names.map((_name, instance) => clusters.indexOf(clusterOfInstance(routing, instance)));
     this.#names = names;
     this.#weights = weights;
     this.#attempts = new Int32Array(names.length);
@@ -73,8 +80,8 @@ export class Stats {
         if (event.code !== 0) this.#failures[event.instance] = (this.#failures[event.instance] ?? 0) + 1;
         return;
       case Kind.endpointChanged:
-        if (event.code === PICKABLE) this.#shareOf(event.sidecar).enter(event.instance);
-        else if (event.code === UNPICKABLE) this.#shareOf(event.sidecar).leave(event.instance);
+        if (event.code === PICKABLE) this.#shareOf(event).enter(event.instance);
+        else if (event.code === UNPICKABLE) this.#shareOf(event).leave(event.instance);
         return;
       default:
         if (event.code === 0) this.#cpuUs = Math.max(0, this.#cpuUs) + event.detail;
@@ -127,20 +134,22 @@ export class Stats {
     if (event.attempt > 1) this.#retries += 1;
     if (event.detail !== 1) return;
     this.#picks[instance] = (this.#picks[instance] ?? 0) + 1;
-    this.#shareOf(event.sidecar).pick();
+    this.#shareOf(event).pick();
   }
 
-  #shareOf(sidecar: number): Share {
-    let share = this.#shares[sidecar];
+  /** That of the event's sidecar and its instance's cluster. */
+  #shareOf({ sidecar, instance }: EventView): Share {
+    const index = sidecar * this.#clusterCount + (this.#clusters[instance] ?? 0);
+    let share = this.#shares[index];
     if (share === undefined) {
       share = new Share(this.#expected, this.#weights);
-      this.#shares[sidecar] = share;
+      this.#shares[index] = share;
     }
     return share;
   }
 }
 
-/** One sidecar's expected share per instance: each pick gives weight ÷ all weights to every pickable one, added up lazily in O(1) per pick. */
+/** Expected share per instance, of one sidecar and one cluster: each pick gives weight ÷ all weights to every pickable one, added up lazily in O(1) per pick. */
 class Share {
   readonly #expected: Float64Array;
   readonly #since = new Map<number, number>();

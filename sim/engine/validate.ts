@@ -3,6 +3,7 @@ import { scenarioError, show } from '../faults/params.ts';
 import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency } from '../spec/scenario.ts';
 import { readFailover } from './validate-failover.ts';
+import { readRouting } from './validate-routing.ts';
 
 /** A load with every default filled in. */
 export type FullLoad = LoadSpec & {
@@ -100,6 +101,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
   optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
   readFailover(sidecar, at);
+  for (const service of Object.values(spec.mesh.services)) readRouting(sidecar, service.instances, at);
   return { ...sidecar, replicas };
 }
 

@@ -1,11 +1,14 @@
 /** Discovery's truth: which instances are members, under which address; written to the endpoints file at each change. */
 import type { MEMBER_STATES } from '../journal/events.ts';
-import { EndpointsFile } from './sidecar/endpoints-file.ts';
+import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import { type EndpointEntry, EndpointsFile } from './sidecar/endpoints-file.ts';
 
 export type MemberState = (typeof MEMBER_STATES)[number];
 
 export class Members {
-  readonly #file: EndpointsFile;
+  /** By cluster. */
+  readonly #files = new Map<string, EndpointsFile>();
+  readonly #routing: RoutingSpec;
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
   readonly #onChange: (instance: number, state: MemberState) => void;
@@ -17,16 +20,20 @@ export class Members {
     names: readonly string[],
     onChange: (instance: number, state: MemberState) => void,
     weights: readonly number[] = [],
+    routing: RoutingSpec = {},
   ) {
-    this.#file = new EndpointsFile(folder);
+    this.#routing = routing;
+    for (const cluster of [DEFAULT_CLUSTER, ...Object.keys(routing.clusters ?? {})]) {
+      this.#files.set(cluster, new EndpointsFile(folder, cluster));
+    }
     this.#names = names;
     this.#weights = weights;
     this.#onChange = onChange;
   }
 
-  /** The endpoints file. */
+  /** The endpoints file of the default cluster. */
   get path(): string {
-    return this.#file.path;
+    return (this.#files.get(DEFAULT_CLUSTER) as EndpointsFile).path;
   }
 
   setAddress(instance: number, address: string): void {
@@ -50,17 +57,20 @@ export class Members {
   }
 
   #write(): void {
-    const entries = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
-    this.#file.write(
-      entries.map(([instance, state]) => {
-        const entry = {
-          address: this.#addresses.get(instance) ?? '',
-          id: this.#names[instance] ?? String(instance),
-        };
-        const weight = this.#weights[instance];
-        const told = weight === undefined ? entry : { ...entry, weight };
-        return state === 'draining' ? { ...told, draining: true } : told;
-      }),
-    );
+    const present = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
+    for (const [cluster, file] of this.#files) {
+      const own = present.filter(([instance]) => clusterOfInstance(this.#routing, instance) === cluster);
+      file.write(own.map(([instance, state]) => this.#entry(instance, state)));
+    }
+  }
+
+  #entry(instance: number, state: MemberState): EndpointEntry {
+    const entry = {
+      address: this.#addresses.get(instance) ?? '',
+      id: this.#names[instance] ?? String(instance),
+    };
+    const weight = this.#weights[instance];
+    const told = weight === undefined ? entry : { ...entry, weight };
+    return state === 'draining' ? { ...told, draining: true } : told;
   }
 }

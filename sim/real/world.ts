@@ -80,6 +80,7 @@ class RealWorld implements World {
       mesh.instanceNames,
       (instance, state) => this.note(Kind.memberState, -1, instance, MEMBER_STATES.indexOf(state), -1),
       mesh.weights,
+      mesh.sidecar,
     );
     const endpointsFile = this.#members.path;
     this.#sidecars = new SidecarFleet({

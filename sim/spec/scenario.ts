@@ -2,6 +2,7 @@
 import type { Duration } from '../base/units.ts';
 import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
+import type { RoutingSpec } from './routing.ts';
 import type { FailoverSpec } from './failover.ts';
 
 /** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
@@ -22,7 +23,7 @@ export interface ServiceSpec {
 }
 
 /** The sidecar of the mesh; what is not given keeps the sidecar's own default. */
-export interface SidecarSpec extends FailoverSpec {
+export interface SidecarSpec extends FailoverSpec, RoutingSpec {
   /** How many sidecars (each its own process); the load is spread over them in turn. Default 1. */
   replicas?: number;
   /** Its name, or name and settings; default round_robin. ring_hash and maglev go by `x-key` (`load` has `keys`) if no header is named. */

@@ -1,6 +1,7 @@
 /** What the registry knows of members, and how the sidecars hear of it: whole sets, a moment later. */
 import { Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { Endpoint } from '../../proxy/policy/config.ts';
+import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
 import type { Kernel } from './kernel.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 
@@ -14,6 +15,7 @@ export class Discovery {
   readonly #names: readonly string[];
   readonly #hosts: Iterable<SidecarHost>;
   readonly #weights: readonly number[];
+  readonly #routing: RoutingSpec;
   readonly #states: (MemberState | undefined)[] = [];
   #pushNs = -1;
 
@@ -22,7 +24,9 @@ export class Discovery {
     names: readonly string[],
     weights: readonly number[],
     hosts: Iterable<SidecarHost>,
+    routing: RoutingSpec = {},
   ) {
+    this.#routing = routing;
     this.#kernel = kernel;
     this.#names = names;
     this.#weights = weights;
@@ -41,20 +45,22 @@ export class Discovery {
 
   /** Tells every sidecar the set as it stands now: an older one is of no use to anyone. */
   #push(): void {
-    const endpoints = this.endpoints();
-    for (const host of this.#hosts) if (host.alive) host.handleEndpoints(endpoints);
+    const sets = this.endpoints();
+    for (const host of this.#hosts) if (host.alive) host.handleSets(sets);
   }
 
-  /** The set as it stands now. */
-  endpoints(): Endpoint[] {
-    const endpoints: Endpoint[] = [];
+  /** The set of each cluster as it stands now. */
+  endpoints(): ReadonlyMap<string, readonly Endpoint[]> {
+    const sets = new Map<string, Endpoint[]>([[DEFAULT_CLUSTER, []]]);
+    for (const name of Object.keys(this.#routing.clusters ?? {})) sets.set(name, []);
     this.#states.forEach((state, instance) => {
       if (state === undefined || state === 'removed') return;
       const id = this.#names[instance] as string;
       const weight = this.#weights[instance] ?? 1;
-      endpoints.push({ address: addressOf(instance), id, draining: state === 'draining', weight });
+      const endpoint = { address: addressOf(instance), id, draining: state === 'draining', weight };
+      sets.get(clusterOfInstance(this.#routing, instance))?.push(endpoint);
     });
-    return endpoints;
+    return sets;
   }
 }
 

@@ -234,7 +234,8 @@ export class Instance {
     const { kernel } = this;
     if (stream.cancelledNs <= kernel.nowNs || (stream.link as StreamLink).broken) return this.#drop(stream);
     this.#decide(stream);
-    if (stream.call >= 0) {
+    // A copy of a call has no number.
+    if (stream.call >= 0 || stream.request?.path !== HEALTH_PATH) {
       kernel.journal.write(
         Kind.attemptAnswered,
         kernel.nowNs,

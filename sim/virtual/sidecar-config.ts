@@ -18,10 +18,16 @@ import {
 import { KEY_HEADER } from '../spec/balancer.ts';
 import type { FailoverSpec, OutlierSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
+import { routingConfig } from './routing-config.ts';
 
 const DRAIN_MS = 1_000;
 
 export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
+  return { ...plainConfig(spec), routing: routingConfig(spec, plainConfig) };
+}
+
+/** The same without routes. */
+function plainConfig(spec: SidecarSpec): SidecarConfig {
   const { health, retry, timeout, balancer, tag, drainMs } = spec;
   const base = DEFAULT_SIDECAR_CONFIG;
   return {

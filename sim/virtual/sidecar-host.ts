@@ -148,9 +148,10 @@ export class SidecarHost implements SidecarEnvironment {
     this.leave();
   }
 
-  handleEndpoints(endpoints: readonly Endpoint[]): void {
+  /** What discovery tells: the set of each cluster. */
+  handleSets(sets: ReadonlyMap<string, readonly Endpoint[]>): void {
     this.enter();
-    this.machine.handleEndpoints(endpoints);
+    for (const [cluster, endpoints] of sets) this.machine.handleEndpoints(endpoints, cluster);
     this.leave();
   }
 

@@ -3,6 +3,7 @@
  * clients' connection to each, which a GOAWAY or the sidecar's end makes them give up.
  */
 import type { SidecarAct } from '../faults/controls.ts';
+import type { Endpoint } from '../../proxy/policy/config.ts';
 import { Kind, SIDECAR_STATES } from '../journal/events.ts';
 import { DISCOVERY_NS, type Discovery } from './discovery.ts';
 import { type SidecarFactory, SidecarHost, type Surroundings } from './sidecar-host.ts';
@@ -91,9 +92,10 @@ export class Sidecars implements Iterable<SidecarHost> {
       // Whoever it was to replace is gone itself in the meantime.
       if (before !== null && this.#serving[sidecar] !== before) return;
       const host = this.#machine(sidecar);
-      const endpoints = this.discovery?.endpoints() ?? [];
-      host.handleEndpoints(endpoints);
-      this.#lookWhether(host, endpoints.length, kernel.nowNs + FIRST_CONTACT_NS, before);
+      const sets = this.discovery?.endpoints() ?? new Map<string, readonly Endpoint[]>();
+      host.handleSets(sets);
+      const endpoints = [...sets.values()].reduce((sum, one) => sum + one.length, 0);
+      this.#lookWhether(host, endpoints, kernel.nowNs + FIRST_CONTACT_NS, before);
     });
   }
 

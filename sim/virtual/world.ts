@@ -72,7 +72,13 @@ class VirtualWorld implements World {
     const make: SidecarFactory = createSidecar ?? ((...parts) => new Sidecar(...parts));
     const { replicas, drainDelayMs = 0 } = mesh.sidecar;
     this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
-    this.#discovery = new Discovery(kernel, mesh.instanceNames, mesh.weights ?? [], this.#sidecars);
+    this.#discovery = new Discovery(
+      kernel,
+      mesh.instanceNames,
+      mesh.weights ?? [],
+      this.#sidecars,
+      mesh.sidecar,
+    );
     this.#sidecars.discovery = this.#discovery;
     for (const instance of this.#instances)
       instance.onReady = ({ index }) => this.#discovery.set(index, 'active');

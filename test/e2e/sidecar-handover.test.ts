@@ -114,7 +114,7 @@ async function successor(path: string, ...flags: string[]): Promise<SidecarProce
   return Object.assign(next, { listen, admin, pid });
 }
 
-it('a reload: new callers get the new configuration, calls and streams under way end in the old one', async () => {
+it('a reload: new callers get the new configuration, calls and streams under way end in the old one [LC-07]', async () => {
   const [a, b] = [await instance(), await instance()];
   const path = join(folder, 'sidecar.yaml');
   writeFileSync(path, `upstream: ["${a}"]\n`);
@@ -142,7 +142,7 @@ it('a reload: new callers get the new configuration, calls and streams under way
 });
 
 it.each([1, 2])(
-  'a new version takes the port over under load, three times in a row, %i worker(s): the old ones finish their stream and end',
+  'a new version takes the port over under load, three times in a row, %i worker(s): the old ones finish their stream and end [LC-04]',
   async (workers) => {
     const upstream = ['--upstream', await instance(), '--drain-ms', '20000', '--workers', String(workers)];
     const path = control();
@@ -197,7 +197,7 @@ it('a successor ends with its launcher, however that ends', async () => {
   await until('the successor’s end', () => !alive());
 });
 
-it('POST /drain: not ready first, still serving; then GOAWAY, and the stream finishes', async () => {
+it('POST /drain: not ready first, still serving; then GOAWAY, and the stream finishes [LC-03, LC-06]', async () => {
   const sidecar = await start(
     '--upstream',
     await instance(),
@@ -226,7 +226,7 @@ it('POST /drain: not ready first, still serving; then GOAWAY, and the stream fin
   expect((await sidecar.stop()).code).toBe(0);
 });
 
-it('a sidecar that dies is UNAVAILABLE to its callers at once', async () => {
+it('a sidecar that dies is UNAVAILABLE to its callers at once [LC-08]', async () => {
   const sidecar = await start('--upstream', await instance());
   const client = connect(sidecar.listen);
   const call = client.Both();

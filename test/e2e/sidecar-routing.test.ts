@@ -128,6 +128,28 @@ routes: [{ split: { a: 50, b: 50 } }]
   expect(Math.abs(a.got.length - 50)).toBeLessThan(36);
 });
 
+it('DC-12: a route moves from one cluster to another by a reload, and no call fails', async () => {
+  const [a, b] = [await instance('a'), await instance('b')];
+  const both = `clusters: { a: { upstream: "${a.address}" }, b: { upstream: "${b.address}" } }\n`;
+  const config = write(`${both}routes: [{ match: { method: Un* }, cluster: a }, { cluster: b }]\n`);
+  const sidecar = await startProcess(['--config', config]);
+  cleanups.push(() => sidecar.kill());
+  // As a gRPC client does: what a GOAWAY kept from being sent goes out on the next connection.
+  const client = connect(sidecar.listen, true);
+  cleanups.push(() => client.close());
+  for (let move = 1; move <= 4; move++) {
+    const [from, to] = move % 2 === 1 ? ['a', 'b'] : ['b', 'a'];
+    write(`${both}routes: [{ match: { method: Un* }, cluster: ${to} }, { cluster: ${from} }]\n`);
+    sidecar.child.kill('SIGHUP');
+    const isMoved = async (): Promise<boolean> => {
+      const { code, body } = await unary(client, 'x');
+      expect(code).toBe(0);
+      return body === to;
+    };
+    await until('the move', isMoved);
+  }
+});
+
 it('a wrong route ends the start with the place', async () => {
   const config = write('upstream: "127.0.0.1:1"\nroutes: [{ cluster: defalt }]\n');
   const ended = await runProcess(['--listen', '127.0.0.1:0', '--config', config]);

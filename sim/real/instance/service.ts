@@ -9,6 +9,8 @@ import { FailRules } from './fail-rules.ts';
 
 const SERVICE = '/my_service.MyService';
 const REPLIES_PER_STREAM = 3;
+/** As the sidecar marks copies. */
+const MIRROR_HEADER = 'x-meshwright-mirror';
 
 type Message = { name: string };
 type Reply = { message: string };
@@ -92,7 +94,9 @@ export class DemoService {
   }
 
   #arrive(method: string, call: AnyCall): Arrival {
-    const number = readNumber(call.metadata, 'x-meshwright-call');
+    // A copy of a call is nobody's call.
+    const isCopy = call.metadata.get(MIRROR_HEADER).length > 0;
+    const number = isCopy ? -1 : readNumber(call.metadata, 'x-meshwright-call');
     const attempt = Math.max(0, readNumber(call.metadata, 'grpc-previous-rpc-attempts')) + 1;
     const arrival = {
       call: number,

@@ -1,6 +1,7 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
 import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
+import { EndpointsFile } from './endpoints-file.ts';
 
 /** The file has them as a scenario does. */
 const FAILOVER_SECTIONS = ['outlier', 'retryThrottling', 'hedging', 'circuitBreaker'] as const;
@@ -11,13 +12,30 @@ const DRAIN_MS = 1_000;
 export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
   const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
   const config: Record<string, unknown> = { drainMs, drainDelayMs };
+  Object.assign(config, policies(spec));
+  for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
+  if (spec.tag !== undefined) config['tag'] = spec.tag;
+  if (spec.routes === undefined) return config;
+  config['clusters'] = Object.fromEntries(
+    Object.entries(spec.clusters ?? {}).map(([name, cluster]) => [
+      name,
+      { endpoints: EndpointsFile.nameOf(name), ...policies(cluster) },
+    ]),
+  );
+  config['routes'] = spec.routes;
+  return config;
+}
+
+/** The sections of a sidecar or of a cluster. */
+function policies(
+  spec: Pick<SidecarSpec, 'balancer' | 'health' | 'retry' | 'timeout'>,
+): Record<string, unknown> {
+  const config: Record<string, unknown> = {};
   if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer);
   // No health section means no checks, which is also what null asks for.
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
   if (spec.retry !== undefined) config['retry'] = spec.retry;
   if (spec.timeout !== undefined) config['timeout'] = spec.timeout;
-  for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
-  if (spec.tag !== undefined) config['tag'] = spec.tag;
   return config;
 }
 

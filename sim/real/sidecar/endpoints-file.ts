@@ -1,6 +1,7 @@
-/** Discovery of a run: the endpoints file that all sidecars watch, replaced whole by rename. */
+/** Discovery of a run: the endpoints files that all sidecars watch, one for each cluster, replaced whole by rename. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_CLUSTER } from '../../spec/routing.ts';
 
 export interface EndpointEntry {
   address: string;
@@ -12,8 +13,13 @@ export interface EndpointEntry {
 export class EndpointsFile {
   readonly path: string;
 
-  constructor(folder: string) {
-    this.path = join(folder, 'endpoints.json');
+  constructor(folder: string, cluster = DEFAULT_CLUSTER) {
+    this.path = join(folder, EndpointsFile.nameOf(cluster));
+  }
+
+  /** Within the folder of the run. */
+  static nameOf(cluster: string): string {
+    return cluster === DEFAULT_CLUSTER ? 'endpoints.json' : `endpoints-${cluster}.json`;
   }
 
   write(endpoints: readonly EndpointEntry[]): void {

@@ -106,6 +106,70 @@ describe('load and checks', () => {
   });
 });
 
+describe('routes', () => {
+  const sidecar = (routing: object) => ({ mesh: { ...GOOD.mesh, sidecar: routing } });
+  const clusters = { next: { instances: [2] } };
+  test.each<Row>([
+    ['clusters without routes', sidecar({ clusters }), /no route leads to a cluster.*sidecar\.clusters/],
+    ['no routes', sidecar({ routes: [] }), /no route leads to a cluster/],
+    [
+      'a reserved name',
+      sidecar({ clusters: { default: { instances: [1] } }, routes: [{}] }),
+      /cannot name a cluster/,
+    ],
+    [
+      'no instances',
+      sidecar({ clusters: { a: { instances: [] } }, routes: [{}] }),
+      /it has no instances.*clusters\.a/,
+    ],
+    [
+      'a stranger',
+      sidecar({ clusters: { a: { instances: [3] } }, routes: [{}] }),
+      /there is no instance 3.*0 to 2/,
+    ],
+    [
+      'one instance twice',
+      sidecar({ clusters: { a: { instances: [1] }, b: { instances: [1] } }, routes: [{}] }),
+      /instance 1 is in a, too/,
+    ],
+    ['nowhere', sidecar({ clusters, routes: [{}] }), /it leads nowhere/],
+    [
+      'two ways',
+      sidecar({ clusters, routes: [{ cluster: 'next', split: { next: 1 } }] }),
+      /both cluster and split/,
+    ],
+    [
+      'an unknown cluster',
+      sidecar({ clusters, routes: [{ cluster: 'nxt' }] }),
+      /no cluster "nxt".*default, next/,
+    ],
+    [
+      'an unknown cluster for copies',
+      sidecar({ clusters, routes: [{ cluster: 'next', mirror: { cluster: 'x' } }] }),
+      /no cluster "x"/,
+    ],
+    [
+      'nothing left for the default one',
+      sidecar({ clusters: { a: { instances: [0, 1, 2] } }, routes: [{ cluster: 'default' }] }),
+      /no cluster "default".*clusters are a/,
+    ],
+    ['a negative weight', sidecar({ clusters, routes: [{ split: { next: -1 } }] }), /'split' is/],
+    ['no weight', sidecar({ clusters, routes: [{ split: { next: 0 } }] }), /all weights of the split are 0/],
+    [
+      'no copies',
+      sidecar({ clusters, routes: [{ cluster: 'next', mirror: { cluster: 'next', share: 0 } }] }),
+      /'share' is 0/,
+    ],
+    [
+      'half a copy',
+      sidecar({ clusters, routes: [{ cluster: 'next', mirror: { cluster: 'next', concurrentMax: 0.5 } }] }),
+      /'concurrentMax' is 0\.5/,
+    ],
+  ])('%s', (_what, change, words) => {
+    expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
+  });
+});
+
 describe('faults', () => {
   test.each<Row>([
     [

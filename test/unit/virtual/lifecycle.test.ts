@@ -74,7 +74,7 @@ test('a drain of the only sidecar without a delay: who comes afterwards is refus
   expect(events.of(Kind.callEnd)).toHaveLength(500);
 });
 
-test('a drain that takes longer than its time cuts what is left', async () => {
+test('a drain that takes longer than its time cuts what is left [LC-02]', async () => {
   const { events } = await struck('drain', {
     latencyMs: 600,
     sidecar: { replicas: 2, drainMs: 200, drainDelayMs: 100 },

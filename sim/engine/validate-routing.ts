@@ -1,0 +1,70 @@
+/** Reads what a scenario says about clusters and routes: what leads nowhere is refused before the run, with what was meant. */
+import { scenarioError, show } from '../faults/params.ts';
+import { DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
+
+const TARGETS_MAX = 1_000;
+
+/** `instances`: how many there are at the start. */
+export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: number, place: string): void {
+  const names = Object.keys(clusters);
+  if (routes === undefined) {
+    if (names.length === 0) return;
+    throw scenarioError('no route leads to a cluster', `${place}.clusters`, 'add routes');
+  }
+  const taken = new Map<number, string>();
+  for (const [name, { instances: own }] of Object.entries(clusters)) {
+    const at = `${place}.clusters.${name}`;
+    if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name) || name === DEFAULT_CLUSTER) {
+      throw scenarioError(
+        `'${name}' cannot name a cluster`,
+        at,
+        'use letters, digits, dots, dashes; default is taken',
+      );
+    }
+    if (!Array.isArray(own) || own.length === 0)
+      throw scenarioError('it has no instances', at, 'list their numbers');
+    for (const instance of own as readonly unknown[]) {
+      if (!Number.isInteger(instance) || Number(instance) < 0 || Number(instance) >= instances) {
+        throw scenarioError(`there is no instance ${show(instance)}`, at, `there are 0 to ${instances - 1}`);
+      }
+      const other = taken.get(Number(instance));
+      if (other !== undefined) {
+        throw scenarioError(`instance ${instance} is in ${other}, too`, at, 'give each instance one cluster');
+      }
+      taken.set(Number(instance), name);
+    }
+  }
+  const known = taken.size < instances ? [DEFAULT_CLUSTER, ...names] : names;
+  if (routes.length === 0) throw scenarioError('no route leads to a cluster', `${place}.routes`, 'add one');
+  routes.forEach((route, index) => readRoute(route, known, `${place}.routes.${index}`));
+}
+
+function readRoute(route: RouteSpec, known: readonly string[], place: string): void {
+  const { cluster, split, mirror } = route;
+  if ((cluster === undefined) === (split === undefined)) {
+    throw scenarioError(
+      'it leads nowhere, or has both cluster and split',
+      place,
+      'give either cluster or split',
+    );
+  }
+  const weights = split ?? { [cluster as string]: 1 };
+  const targets = [...Object.keys(weights), ...(mirror === undefined ? [] : [mirror.cluster])];
+  for (const target of targets) {
+    if (known.includes(target)) continue;
+    throw scenarioError(`there is no cluster ${show(target)}`, place, `clusters are ${known.join(', ')}`);
+  }
+  const isWeight = (weight: unknown): boolean => Number.isInteger(weight) && Number(weight) >= 0;
+  if (!Object.values(weights).every(isWeight) || targets.length > TARGETS_MAX) {
+    throw scenarioError(`'split' is ${show(split)}`, place, 'give whole weights, 0 or more');
+  }
+  if (!Object.values(weights).some((weight) => weight > 0)) {
+    throw scenarioError('all weights of the split are 0', place, 'give at least one a weight above 0');
+  }
+  const { share = 1, concurrentMax = 1 } = mirror ?? {};
+  if (!(share > 0 && share <= 1))
+    throw scenarioError(`'share' is ${show(share)}`, place, 'give a share above 0, at most 1');
+  if (!Number.isInteger(concurrentMax) || concurrentMax < 1) {
+    throw scenarioError(`'concurrentMax' is ${show(concurrentMax)}`, place, 'give a whole number from 1');
+  }
+}

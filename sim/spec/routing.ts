@@ -1,0 +1,48 @@
+/** What a scenario may say about clusters and routes: as the sidecar's configuration file says it, with instances by number. */
+import type { SidecarSpec } from './scenario.ts';
+
+/** A named set of instances with policies of its own; a section that is not given is the sidecar's. */
+export type ClusterSpec = { instances: readonly number[] } & Pick<
+  SidecarSpec,
+  'balancer' | 'health' | 'retry' | 'timeout'
+>;
+
+/** Texts are exact, or have a star at one end. */
+export interface RouteSpec {
+  match?: {
+    service?: string;
+    method?: string;
+    authority?: string;
+    headers?: Readonly<Record<string, string>>;
+  };
+  /** Where the calls go; 'default' has the instances that are in no cluster. */
+  cluster?: string;
+  /** Instead of `cluster`: weights by cluster. */
+  split?: Readonly<Record<string, number>>;
+  mirror?: { cluster: string; share?: number; concurrentMax?: number };
+  rewrite?: {
+    service?: string;
+    method?: string;
+    authority?: string;
+    set?: Readonly<Record<string, string>>;
+    remove?: readonly string[];
+  };
+  retry?: NonNullable<SidecarSpec['retry']>;
+  timeout?: NonNullable<SidecarSpec['timeout']>;
+}
+
+export interface RoutingSpec {
+  clusters?: Readonly<Record<string, ClusterSpec>>;
+  /** The first that matches takes a call; none: UNIMPLEMENTED. */
+  routes?: readonly RouteSpec[];
+}
+
+export const DEFAULT_CLUSTER = 'default';
+
+/** The cluster of each instance, by number: those of no other cluster are in the default one. */
+export function clusterOfInstance(spec: RoutingSpec, instance: number): string {
+  for (const [name, { instances }] of Object.entries(spec.clusters ?? {})) {
+    if (instances.includes(instance)) return name;
+  }
+  return DEFAULT_CLUSTER;
+}

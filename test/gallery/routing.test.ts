@@ -1,0 +1,98 @@
+/** Planted bugs of routes: each turns its check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bug, runBug } from './plant.ts';
+
+interface Exhibit extends Bug {
+  check: string;
+  words: RegExp;
+}
+
+const CANARY = `{ mesh: { services: { greeter: { instances: 4 } },
+        sidecar: { clusters: { canary: { instances: [3] } }, routes: [{ split: { default: 90, canary: 10 } }] } },
+      load: load.open({ ratePerSecond: 500, forMs: 2000 }),
+      checks: [check.split({ shares: { default: 90, canary: 10 } })] }`;
+const BY_HEADER = `{ mesh: { services: { greeter: { instances: 4 } },
+        sidecar: { clusters: { next: { instances: [3] } },
+          routes: [{ match: { headers: { 'x-key': '0' } }, cluster: 'next' }, { cluster: 'default' }] } },
+      load: load.open({ ratePerSecond: 400, keys: 4, forMs: 1000 }),
+      checks: [check.split({ shares: { default: 3, next: 1 } })] }`;
+const MIRROR = `{ mesh: { services: { greeter: { instances: 4 } },
+        sidecar: { clusters: { shadow: { instances: [3] } }, retry: { attempts: 1 },
+          routes: [{ cluster: 'default', mirror: { cluster: 'shadow' } }] } },
+      load: load.open({ ratePerSecond: 200, forMs: 1500 }),
+      faults: (at) => [at(500).failStatus('greeter/3', { status: 14, for: '500ms' })],
+      checks: [check.mirrored({ cluster: 'shadow' }), check.noLostRequests()] }`;
+
+const EXHIBITS: Exhibit[] = [
+  {
+    name: 'split-by-count-of-clusters',
+    changes: [
+      {
+        file: 'proxy/policy/routes/split.js',
+        line: 'const at = random * this.#total;',
+        becomes: 'return Math.floor(random * this.#ends.length); const at = 0;',
+      },
+    ],
+    scenario: CANARY,
+    check: 'split',
+    words: /default got \d+ of \d+ calls, where its share makes it 900\.0/,
+  },
+  {
+    name: 'the-last-route-wins',
+    changes: [
+      {
+        file: 'proxy/policy/routes/route-table.js',
+        line: 'for (let index = 0; index < this.#matchers.length; index++)',
+        becomes: 'for (let index = this.#matchers.length - 1; index >= 0; index--)',
+      },
+    ],
+    scenario: BY_HEADER,
+    check: 'split',
+    words: /default got 400 of 400 calls, where its share makes it 300\.0/,
+  },
+  {
+    name: 'copies-are-answered-to-the-caller',
+    changes: [
+      {
+        file: 'proxy/core/router.js',
+        line: 'const context = contexts[split === null ? 0 : split.pick(this.#base.random())];',
+        becomes:
+          'const context = mirrors !== null && this.#base.random() < 0.5 ? mirrors.context : contexts[0];',
+      },
+    ],
+    scenario: MIRROR,
+    check: 'mirrored',
+    words: /shadow got \d+ copies of \d+ calls|calls and copies were mixed up/,
+  },
+  {
+    name: 'no-more-copies-after-failures',
+    changes: [
+      {
+        file: 'proxy/core/mirror.js',
+        line: 'this.#mirrors.alive--;',
+        becomes: 'void 0;',
+      },
+    ],
+    scenario: MIRROR,
+    check: 'mirrored',
+    words: /shadow got 100 copies of 300 calls, where the share makes it 300\.0/,
+  },
+];
+
+const found = (bug: Exhibit, planted: boolean) => {
+  const record = runBug(bug, planted);
+  expect(record.error).toBeNull();
+  return record.verdicts.find((one) => one.check === bug.check);
+};
+
+describe.each(EXHIBITS)('planted: $name', (bug) => {
+  test('the check turns red and says why', () => {
+    const verdict = found(bug, true);
+    expect(verdict?.outcome).toBe('violated');
+    expect(verdict?.explanation).toMatch(bug.words);
+  });
+
+  test('its mirror holds', () => {
+    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
+  });
+});
