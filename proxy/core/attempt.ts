@@ -4,14 +4,14 @@
  */
 import type { LinkStream } from '../wire/link.ts';
 import type { Call } from './call.ts';
-import type { Prober } from './prober.ts';
+import type { ProbeStream } from './health-probe.ts';
 import { Timer } from './timers.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 
 export class Attempt extends Timer {
   /** Whose attempt this is; null for a check. */
   call: Call | null = null;
-  probe: Prober | null = null;
+  probe: ProbeStream | null = null;
   /** Its number in the call, from 1. */
   number = 0;
   session: UpstreamSession | null = null;

@@ -1,20 +1,26 @@
 /** Active health checks of one endpoint: `grpc.health.v1.Health/Check` as a stream of its own on the connection calls use. */
+import { nextCheckNs } from '../policy/check-schedule.ts';
 import type { HealthConfig } from '../policy/config.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
-import { headerBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
 import type { Context } from './context.ts';
+import {
+  decodeStatus,
+  encodeCheck,
+  type HealthProbe,
+  healthRequest,
+  type ProbeStream,
+  REPLY_BYTES_MAX,
+  SERVING,
+  statusName,
+} from './health-probe.ts';
 import { GRPC, H2, statusOfHttp } from './statuses.ts';
 import { OwnedTimer } from './timers.ts';
 import type { Timer, TimerOwner } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 
-/** A `HealthCheckResponse` is a few octets; more is no such thing. */
-const REPLY_BYTES_MAX = 64;
-const SERVING = 1;
-
-export class Prober implements TimerOwner {
+export class Prober implements TimerOwner, HealthProbe, ProbeStream {
   readonly #context: Context;
   readonly #upstream: Upstream;
   readonly #config: HealthConfig;
@@ -25,14 +31,15 @@ export class Prober implements TimerOwner {
   readonly #reply = new Uint8Array(REPLY_BYTES_MAX);
   #replyLength = 0;
   #checks = 0;
+  #startedNs = 0;
   #stopped = false;
 
   constructor(context: Context, upstream: Upstream, config: HealthConfig) {
     this.#context = context;
     this.#upstream = upstream;
     this.#config = config;
-    this.#request = checkRequest(upstream.endpoint.address);
-    this.#body = encodeCheck(config.service);
+    this.#request = healthRequest(upstream.endpoint.address, 'Check');
+    this.#body = encodeCheck(config);
     this.#timer = new OwnedTimer(this);
   }
 
@@ -42,8 +49,14 @@ export class Prober implements TimerOwner {
     if (this.#checks === 0) {
       this.#context.timers.cancel(this.#timer);
       this.handleTimer();
-    } else if (!this.#timer.armed) this.#schedule();
+    } else if (!this.#timer.armed) {
+      this.#startedNs = this.#context.nowNs;
+      this.#schedule();
+    }
   }
+
+  /** A check under way ends by itself: it is short. */
+  leave(): void {}
 
   stop(): void {
     this.#stopped = true;
@@ -54,6 +67,7 @@ export class Prober implements TimerOwner {
   /** The next check is due; none is under way, for the timer rests meanwhile. */
   handleTimer(): void {
     const session = this.#upstream.sessionWithRoom();
+    this.#startedNs = this.#context.nowNs;
     // Not connected: `begin` starts again. No room: the check comes with the next interval.
     if (session === null) {
       if (this.#upstream.connected) this.#schedule();
@@ -111,8 +125,8 @@ export class Prober implements TimerOwner {
   #end(success: boolean, trouble: string, hung: boolean, resetCode: number): void {
     this.#forget(resetCode);
     if (!success) this.#context.counters.healthChecksFailed++;
-    this.#schedule();
     this.#upstream.handleChecked(success, trouble, hung);
+    this.#schedule();
   }
 
   #forget(resetCode: number): void {
@@ -123,53 +137,14 @@ export class Prober implements TimerOwner {
     attempt.session?.release(attempt, resetCode);
   }
 
-  /** The second check comes at a random part of the interval, so that sidecars started together part ways (FO-32). */
   #schedule(): void {
+    if (this.#timer.armed || this.#stopped) return;
     const { timers, nowNs, random } = this.#context;
-    const share = this.#checks === 1 ? random() : 0.9 + 0.2 * random();
-    timers.arm(this.#timer, nowNs, Math.max(1e6, Math.floor(this.#config.intervalMs * 1e6 * share)));
+    const { onEdge } = this.#upstream.health;
+    timers.arm(
+      this.#timer,
+      nowNs,
+      nextCheckNs(this.#config, this.#startedNs, nowNs, this.#checks, onEdge, random()),
+    );
   }
-}
-
-function checkRequest(authority: string): HeaderBlock {
-  return headerBlock([
-    [':method', 'POST'],
-    [':scheme', 'http'],
-    [':path', '/grpc.health.v1.Health/Check'],
-    [':authority', authority],
-    ['te', 'trailers'],
-    ['content-type', 'application/grpc'],
-    ['user-agent', 'meshwright'],
-  ]);
-}
-
-/** A framed `HealthCheckRequest { string service = 1 }`. */
-function encodeCheck(service: string): Uint8Array {
-  const name = new TextEncoder().encode(service).subarray(0, 127);
-  const length = name.length === 0 ? 0 : name.length + 2;
-  const body = new Uint8Array(5 + length);
-  body[4] = length;
-  if (length > 0) {
-    body[5] = 0x0a;
-    body[6] = name.length;
-    body.set(name, 7);
-  }
-  return body;
-}
-
-/** `status` of a framed `HealthCheckResponse`; 0 (UNKNOWN) when absent, -1 when it is no such message. */
-function decodeStatus(reply: Uint8Array): number {
-  if (reply.length < 5 || reply[0] !== 0) return -1;
-  const length =
-    ((reply[1] as number) << 24) |
-    ((reply[2] as number) << 16) |
-    ((reply[3] as number) << 8) |
-    (reply[4] as number);
-  if (length !== reply.length - 5) return -1;
-  if (length === 0) return 0;
-  return length >= 2 && reply[5] === 0x08 ? (reply[6] as number) : -1;
-}
-
-function statusName(status: number): string {
-  return ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'][status] ?? 'something it may not say';
 }

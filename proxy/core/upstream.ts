@@ -7,7 +7,8 @@ import { reconnectNs } from '../policy/reconnect.ts';
 import type { Call } from './call.ts';
 import type { Context } from './context.ts';
 import type { EndpointChange } from './observer.ts';
-import { Prober } from './prober.ts';
+import type { HealthProbe } from './health-probe.ts';
+import { makeProbe } from './make-probe.ts';
 import { OwnedTimer } from './timers.ts';
 import type { Timer, TimerOwner } from './timers.ts';
 import { UpstreamSession } from './upstream-session.ts';
@@ -18,6 +19,9 @@ import { WaitList } from './wait-list.ts';
  * for the next rush until the endpoint closes them or leaves: this bound is what they can cost.
  */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
+
+/** A watch tells of changes, not of samples. */
+const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
 
 export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   endpoint: Endpoint;
@@ -49,7 +53,7 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   readonly #waiting: WaitList;
   readonly #dialTimer: Timer;
   readonly #reconnectTimer: Timer;
-  readonly #prober: Prober | null;
+  readonly #prober: HealthProbe | null;
 
   constructor(context: Context, endpoint: Endpoint) {
     this.#context = context;
@@ -59,7 +63,8 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     this.#waiting = new WaitList(context.counters);
     this.#dialTimer = new OwnedTimer(this);
     this.#reconnectTimer = new OwnedTimer(this);
-    this.#prober = context.config.health === null ? null : new Prober(context, this, context.config.health);
+    const { health } = context.config;
+    this.#prober = health === null ? null : makeProbe(context, this, health);
     context.warming++;
   }
 
@@ -183,6 +188,7 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   /** GOAWAY: this connection takes no new streams; its successor is dialled at once, which is no failure (FO-21). */
   handleGoingAway(session: UpstreamSession): void {
     this.#drop(session);
+    this.#prober?.leave(session);
     if (this.#sessions.length === 0 && !this.removed && !this.endpoint.draining) {
       this.#replacing = this.pickable;
       this.#dial();
@@ -207,7 +213,7 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   /** A check ended. `hung`: nothing came in time, so when that takes the endpoint out its connections go too (FO-31). */
   handleChecked(success: boolean, trouble: string, hung: boolean): void {
     const health = this.#context.config.health as HealthConfig;
-    const changed = this.health.record(health, success);
+    const changed = this.health.record(health.mode === 'watch' ? AT_ONCE : health, success);
     if (success) this.trouble = '';
     else this.trouble = trouble;
     if (success) this.#context.outliers?.handleHealthy(this);

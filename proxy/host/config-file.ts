@@ -62,6 +62,8 @@ function clusterTexts(given: Sections, beside: Beside): RawOptions {
     'health-unhealthy': text(health?.unhealthyThreshold),
     'health-healthy': text(health?.healthyThreshold),
     'health-service': health?.service,
+    'health.mode': health?.mode,
+    'health.jitter': text(health?.jitter),
     'retry-attempts': text(retry?.attempts),
     'retry-on': retry?.retryableStatuses?.join(','),
     'retry-budget': text(retry?.budget),

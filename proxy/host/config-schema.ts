@@ -3,7 +3,7 @@
  * (`meshwright schema`). What else a value has to be is checked with the flags, whose texts say more.
  */
 import { z } from 'zod';
-import { BALANCER_NAMES } from '../policy/config.ts';
+import { BALANCER_NAMES, HEALTH_MODES } from '../policy/config.ts';
 import { FAILOVER_SCHEMA } from './failover-schema.ts';
 import { routingShape } from './routing-schema.ts';
 
@@ -103,8 +103,18 @@ const PLAIN_SCHEMA = z.strictObject({
       unhealthyThreshold: count('failures in a row that take an endpoint out'),
       healthyThreshold: count('successes in a row that bring it back'),
       service: text('service asked for; empty: the whole server'),
+      mode: z
+        .enum(HEALTH_MODES)
+        .describe('check: Check of grpc.health.v1; watch: its Watch; tcp: connecting is enough')
+        .optional(),
+      jitter: z
+        .number()
+        .min(0)
+        .max(1)
+        .describe('an interval is shorter by up to this share, at random')
+        .optional(),
     })
-    .describe('active checks by grpc.health.v1')
+    .describe('active health checks')
     .optional(),
   retry: z
     .strictObject({

@@ -1,6 +1,6 @@
 /** The sidecar's options: flags over the configuration file over the defaults, checked. */
 import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
-import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG } from '../policy/config.ts';
+import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG, HEALTH_MODES } from '../policy/config.ts';
 import type { ClusterPolicies } from '../policy/routes/config.ts';
 import { readBalancer } from './balancer-options.ts';
 import { readFailover } from './failover-options.ts';
@@ -139,6 +139,8 @@ function readHealth(read: OptionReader): HealthConfig | null {
     unhealthyThreshold: read.integer('health-unhealthy', DEFAULT_HEALTH.unhealthyThreshold, 1, 1_000),
     healthyThreshold: read.integer('health-healthy', DEFAULT_HEALTH.healthyThreshold, 1, 1_000),
     service: read.text('health-service') ?? DEFAULT_HEALTH.service,
+    mode: HEALTH_MODES.find((mode) => mode === read.text('health.mode')) ?? DEFAULT_HEALTH.mode,
+    jitter: read.number('health.jitter', DEFAULT_HEALTH.jitter, 0, 1),
   };
 }
 

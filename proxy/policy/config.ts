@@ -57,10 +57,18 @@ export const DEFAULT_BALANCER: BalancerConfig = {
 /** An endpoint's weight is a whole number from 1 to this. */
 export const WEIGHT_MAX = 10_000;
 
-/** Active health checking by grpc.health.v1 `Check`. */
+/** How an endpoint's health is found out: `Check` or `Watch` of grpc.health.v1, or by connecting only. */
+export const HEALTH_MODES = ['check', 'watch', 'tcp'] as const;
+export type HealthMode = (typeof HEALTH_MODES)[number];
+
+/** Active health checking. */
 export interface HealthConfig {
+  mode: HealthMode;
+  /** From the beginning of one check to that of the next, at most. */
   intervalMs: number;
   timeoutMs: number;
+  /** An interval is shorter by up to this share of it, at random. */
+  jitter: number;
   /** Failures in a row that take an endpoint out. */
   unhealthyThreshold: number;
   /** Successes in a row that bring it back; the first check of a new endpoint counts alone. */
@@ -115,8 +123,10 @@ export interface SidecarConfig {
 
 /** Used for what is left open where health checks are on. */
 export const DEFAULT_HEALTH: HealthConfig = {
+  mode: 'check',
   intervalMs: 1_000,
   timeoutMs: 500,
+  jitter: 0.2,
   unhealthyThreshold: 2,
   healthyThreshold: 1,
   service: '',

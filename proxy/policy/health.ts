@@ -7,8 +7,13 @@ export class HealthState {
   #failuresInRow = 0;
   #successesInRow = 0;
 
+  /** It counts as healthy, and its last check failed. */
+  get onEdge(): boolean {
+    return this.healthy === true && this.#failuresInRow > 0;
+  }
+
   /** Takes one result; true when `healthy` changed. The first result counts alone. */
-  record(config: HealthConfig, success: boolean): boolean {
+  record(config: Pick<HealthConfig, 'unhealthyThreshold' | 'healthyThreshold'>, success: boolean): boolean {
     if (success) {
       this.#successesInRow++;
       this.#failuresInRow = 0;

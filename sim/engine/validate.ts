@@ -86,6 +86,10 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
     optional(health.timeoutMs, 'health.timeoutMs', at, 1, 3_600_000);
     optional(health.unhealthyThreshold, 'health.unhealthyThreshold', at, 1, 100);
     optional(health.healthyThreshold, 'health.healthyThreshold', at, 1, 100);
+    optional(health.jitter, 'health.jitter', at, 0, 1);
+    if (!['check', 'watch', 'tcp', undefined].includes(health.mode)) {
+      throw scenarioError(`'health.mode' is ${show(health.mode)}`, at, 'write check, watch or tcp');
+    }
   }
   if (retry !== undefined) {
     optional(retry.attempts, 'retry.attempts', at, 1, 5);

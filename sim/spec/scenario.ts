@@ -33,6 +33,9 @@ export interface SidecarSpec extends FailoverSpec, RoutingSpec {
     timeoutMs?: number;
     unhealthyThreshold?: number;
     healthyThreshold?: number;
+    /** `check` and `watch` ask grpc.health.v1, `tcp` only connects. Default `check`. */
+    mode?: 'check' | 'watch' | 'tcp';
+    jitter?: number;
   } | null;
   retry?: {
     attempts?: number;

@@ -42,6 +42,8 @@ export class AttemptStream implements LinkStream {
   status = 0;
   reply: Uint8Array | null = null;
   afterHeaders = false;
+  /** Its answer is a message without an end: the stream stays open. */
+  stays = false;
   /** Neighbours among the link's open streams. */
   previous: AttemptStream | null = null;
   next: AttemptStream | null = null;

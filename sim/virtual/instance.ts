@@ -6,7 +6,7 @@ import { INSTANCE_STATES, Kind } from '../journal/events.ts';
 import { type AttemptStream, Phase, type StreamPool } from './attempt-stream.ts';
 import type { Dial } from './dial.ts';
 import { type Kernel, Op } from './kernel.ts';
-import { HEALTH_PATH, RESPONSE_HEADER_BYTES, SERVING_MESSAGE, StatusBlocks } from './messages.ts';
+import { HEALTH_PATH, RESPONSE_HEADER_BYTES, SERVING_MESSAGE, StatusBlocks, WATCH_PATH } from './messages.ts';
 import { HOP_NS, NetworkState } from './network.ts';
 import type { DemoService } from './demo-service.ts';
 import type { StreamLink } from './stream-link.ts';
@@ -213,7 +213,7 @@ export class Instance {
   #take(stream: AttemptStream): void {
     const { kernel } = this;
     if (stream.cancelledNs <= kernel.nowNs || (stream.link as StreamLink).broken) return this.#drop(stream);
-    if (stream.call < 0 && stream.request?.path === HEALTH_PATH) {
+    if (stream.call < 0 && isHealthPath(stream.request?.path)) {
       this.#schedule(stream, Phase.serving, kernel.nowNs + CHECK_NS, Op.served);
       return;
     }
@@ -254,9 +254,10 @@ export class Instance {
   /** What the answer is: a rule's status, or the service's reply. */
   #decide(stream: AttemptStream): void {
     const path = stream.request?.path ?? '';
-    const isCheck = path === HEALTH_PATH;
+    const isCheck = isHealthPath(path);
     stream.status = 0;
     stream.afterHeaders = false;
+    stream.stays = path === WATCH_PATH;
     stream.reply = null;
     for (const rule of this.#rules.values()) {
       if (rule.method === null ? isCheck : rule.method !== path) continue;
@@ -341,4 +342,8 @@ export class Instance {
       -1,
     );
   }
+}
+
+function isHealthPath(path: string | undefined): boolean {
+  return path === HEALTH_PATH || path === WATCH_PATH;
 }

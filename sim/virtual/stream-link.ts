@@ -61,6 +61,7 @@ export class StreamLink implements Link {
     stream.requestBytes = REQUEST_HEADER_BYTES;
     stream.phase = Phase.uploading;
     stream.closed = false;
+    stream.stays = false;
     stream.cancelledNs = Infinity;
     stream.dueNs = Infinity;
     stream.previous = this.#last;
@@ -126,7 +127,7 @@ export class StreamLink implements Link {
     } else {
       events.onHeaders(stream, RESPONSE_HEADERS, false);
       if (!stream.closed && status === 0 && reply !== null) events.onData(stream, reply, false);
-      if (!stream.closed) {
+      if (!stream.closed && !stream.stays) {
         this.#end(stream);
         events.onTrailers(
           stream,

@@ -210,7 +210,15 @@ it('hop-by-hop: other names that begin with t pass, transfer-encoding does not',
 it('blocks made here have lower-case names, pseudo-headers first, and no field of one connection', () => {
   const answers = new Answers();
   const blocks = [answers.trailersOnly(14, 'x'), answers.trailers(14, 'x'), answers.http(14)];
-  const health = { intervalMs: 100, timeoutMs: 50, unhealthyThreshold: 1, healthyThreshold: 1, service: '' };
+  const health = {
+    mode: 'check' as const,
+    jitter: 0.2,
+    intervalMs: 100,
+    timeoutMs: 50,
+    unhealthyThreshold: 1,
+    healthyThreshold: 1,
+    service: '',
+  };
   const mesh = new FakeMesh(1, { config: { health } });
   blocks.push(mesh.link('a').last.headers as HeaderBlock);
   for (const block of blocks) {

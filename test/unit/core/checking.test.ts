@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { FakeMesh, MS, RESPONSE } from './fake-mesh.ts';
 
-const HEALTH = { intervalMs: 100, timeoutMs: 50, unhealthyThreshold: 1, healthyThreshold: 1, service: '' };
+const HEALTH = {
+  mode: 'check' as const,
+  jitter: 0.2,
+  intervalMs: 100,
+  timeoutMs: 50,
+  unhealthyThreshold: 1,
+  healthyThreshold: 1,
+  service: '',
+};
 const END = headerBlock([['grpc-status', '0']]);
 
 function checked(health = HEALTH): {

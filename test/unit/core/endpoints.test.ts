@@ -4,7 +4,15 @@ import { DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { FakeMesh, MS, RESPONSE } from './fake-mesh.ts';
 
-const HEALTH = { intervalMs: 100, timeoutMs: 50, unhealthyThreshold: 2, healthyThreshold: 2, service: '' };
+const HEALTH = {
+  mode: 'check' as const,
+  jitter: 0.2,
+  intervalMs: 100,
+  timeoutMs: 50,
+  unhealthyThreshold: 2,
+  healthyThreshold: 2,
+  service: '',
+};
 
 /** Answers the open check of an endpoint with a serving status. */
 function answerCheck(mesh: FakeMesh, id: string, serving: number): void {

@@ -104,6 +104,12 @@ describe('options', () => {
   });
 });
 
+test('how health is found out stands in the file', () => {
+  const file = config('listen: a:1\nupstream: b:1\nhealth: { intervalMs: 5, mode: watch, jitter: 0.5 }\n');
+  expect(resolveOptions({}, readConfigFile(file)).health).toMatchObject({ mode: 'watch', jitter: 0.5 });
+  expect(() => readConfigFile(config('health: { intervalMs: 5, mode: ping }'))).toThrow('health.mode');
+});
+
 describe('failover policies of the file', () => {
   const BOTH = 'listen: a:1\nupstream: b:1\n';
   const of = (text: string) => resolveOptions({}, readConfigFile(config(BOTH + text)));
