@@ -172,7 +172,7 @@ describe('connecting only', () => {
       'onCapacity',
       'onClose',
     ] as const)
-      (port?.[event] as () => void)();
+      (port as unknown as Record<string, () => void>)[event]?.();
     expect([checkLink.closed, mesh.sidecar.ready]).toEqual([true, true]);
     expect(mesh.sidecar.stats()).toMatchObject({ healthChecks: 4, healthChecksFailed: 2 });
   });
