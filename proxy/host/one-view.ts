@@ -38,9 +38,10 @@ export function clustersOf(members: readonly Member[]): { endpoints: object[]; w
   for (const { worker, view } of members) {
     for (const endpoint of view?.endpoints ?? []) {
       const trouble = endpoint.trouble === '' ? '' : `worker ${worker}: ${endpoint.trouble}`;
-      const known = merged.get(endpoint.address);
+      const key = `${endpoint.cluster ?? ''} ${endpoint.address}`;
+      const known = merged.get(key);
       const own = { ...endpoint, trouble };
-      merged.set(endpoint.address, known === undefined ? own : mergeEndpoint(known, own));
+      merged.set(key, known === undefined ? own : mergeEndpoint(known, own));
     }
   }
   const workers = members.map(({ worker, pid, view, trouble }) => ({

@@ -151,8 +151,16 @@ export class SidecarMember {
     return (await answer.json()) as { reloads: number; generationsLeaving: number };
   }
 
-  #ask(path: string, method = 'GET'): Promise<Response> {
-    return fetch(`http://${this.admin}${path}`, { method, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+  async #ask(path: string, method = 'GET'): Promise<Response> {
+    try {
+      return await fetch(`http://${this.admin}${path}`, {
+        method,
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+    } catch (error) {
+      const said = `sidecar ${this.#options.index} does not answer ${method} ${path}: ${String(error)}`;
+      throw new MeshwrightError('MW_PROCESS', said, { remedy: 'see its log in the folder of the run' });
+    }
   }
 
   async #until(what: string, isDone: () => Promise<boolean>): Promise<void> {

@@ -61,6 +61,13 @@ test('clusters: pickable when every worker can pick it', () => {
   ]);
 });
 
+test('clusters: one address in two of them is two endpoints', () => {
+  const own = endpoint({ cluster: 'default' });
+  const other = endpoint({ cluster: 'canary' });
+  const { endpoints } = clustersOf([member(1, [own, other]), member(2, [own, other])]);
+  expect(endpoints).toMatchObject([{ cluster: 'default' }, { cluster: 'canary' }]);
+});
+
 test.each([
   [true, true, true],
   [true, null, null],
