@@ -1,5 +1,6 @@
 /** `check.*`: the properties a scenario can ask for. One property per file. */
 import { circuitBreaker } from './circuit-breaker.ts';
+import { configAnswers } from './config-answers.ts';
 import { crashSeen } from './crash-seen.ts';
 import { cutOver } from './cut-over.ts';
 import { ejection } from './ejection.ts';
@@ -8,6 +9,7 @@ import { hashAffinity } from './hash-affinity.ts';
 import { hedging } from './hedging.ts';
 import { leastRequest } from './least-request.ts';
 import { mirrored } from './mirrored.ts';
+import { noCallsToDeparted } from './no-calls-to-departed.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
 import { recovery } from './recovery.ts';
@@ -20,6 +22,7 @@ import { weightedShare } from './weighted-share.ts';
 
 export const check = {
   circuitBreaker,
+  configAnswers,
   crashSeen,
   cutOver,
   ejection,
@@ -28,6 +31,7 @@ export const check = {
   hedging,
   leastRequest,
   mirrored,
+  noCallsToDeparted,
   noLostRequests,
   overhead,
   recovery,

@@ -154,7 +154,7 @@ export class Conductor {
   }
 
   #note(kind: Kind, fault: PlannedFault, control: Control): void {
-    const sidecar = control.op === 'sidecar' ? control.sidecar : -1;
+    const sidecar = 'sidecar' in control ? control.sidecar : -1;
     this.#world.note(kind, fault.index, control.instance, fault.code, sidecar);
   }
 
@@ -166,7 +166,7 @@ export class Conductor {
 
 /** What does one thing at a time: an instance from 0, a sidecar below. */
 function keyOf(control: Control): number {
-  return control.op === 'sidecar' ? -1 - control.sidecar : control.instance;
+  return 'sidecar' in control ? -1 - control.sidecar : control.instance;
 }
 
 function interruption(): MeshwrightError {

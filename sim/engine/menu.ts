@@ -28,5 +28,12 @@ export function faultMenu<R>(
       hotRestart: (target = ALL, options = {}) => emit('sidecar.hotRestart', target, options),
       crash: (target = ALL, options = {}) => emit('sidecar.crash', target, options),
     },
+    xds: {
+      delay: (target, options) => emit('xds.delay', target, options ?? {}),
+      nack: (target, options = {}) => emit('xds.nack', target, options),
+      drop: (target, options = {}) => emit('xds.drop', target, options),
+      reorder: (target, options = {}) => emit('xds.reorder', target, options),
+      silence: (target, options = {}) => emit('xds.silence', target, options),
+    },
   };
 }

@@ -10,10 +10,12 @@ export class Roster {
   readonly #since: string[] = [];
 
   readonly #sidecars: string[];
+  readonly #xds: boolean;
 
-  /** `sidecars`: how many there are. */
-  constructor(service: string, instances: number, sidecars: number) {
+  /** `sidecars`: how many there are; `xds`: they follow a control plane. */
+  constructor(service: string, instances: number, sidecars: number, xds = false) {
     this.service = service;
+    this.#xds = xds;
     // Why each of them is gone; '' while it is not.
     this.#sidecars = Array.from({ length: sidecars }, () => '');
     for (let index = 0; index < instances; index++) this.#grow('the start');
@@ -53,6 +55,12 @@ export class Roster {
   }
 
   #strikeSidecars(kind: string, target: unknown, place: string, when: string): Strike[] {
+    if (kind.startsWith('xds.') && !this.#xds)
+      throw scenarioError(
+        'the sidecars follow no control plane',
+        place,
+        "write mesh: { sidecar: { discovery: { kind: 'xds' } } }",
+      );
     const match = typeof target === 'string' ? /^sidecar\/(\*|\d{1,9})$/.exec(target) : null;
     const all = this.#sidecars.map((_why, sidecar) => sidecar);
     const named = match?.[1] === '*' ? all.filter((one) => this.#sidecars[one] === '') : [Number(match?.[1])];

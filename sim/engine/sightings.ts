@@ -25,6 +25,7 @@ export class Sightings {
     Kind.endpointChanged,
     Kind.instanceState,
     Kind.sidecarState,
+    Kind.config,
   ];
   readonly #faults: PlannedFault[];
   readonly #observed = new Set<number>();
@@ -47,7 +48,8 @@ export class Sightings {
       return;
     }
     if (this.#sights.size === 0) return;
-    const key = event.kind === Kind.sidecarState ? SIDECARS - event.sidecar : event.instance;
+    const ofSidecar = event.kind === Kind.sidecarState || event.kind === Kind.config;
+    const key = ofSidecar ? SIDECARS - event.sidecar : event.instance;
     const sights = this.#sights.get(key);
     if (sights === undefined) return;
     for (const sight of sights) this.#judge(sight, event);

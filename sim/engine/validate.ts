@@ -1,7 +1,7 @@
 /** Reads what a scenario says about mesh, load and checks: completes defaults, and refuses what cannot be run. */
 import { scenarioError, show } from '../faults/params.ts';
 import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
-import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency } from '../spec/scenario.ts';
+import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec } from '../spec/scenario.ts';
 import { readFailover } from './validate-failover.ts';
 import { readRouting } from './validate-routing.ts';
 
@@ -106,7 +106,50 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
   readFailover(sidecar, at);
   for (const service of Object.values(spec.mesh.services)) readRouting(sidecar, service.instances, at);
+  if (sidecar.discovery !== undefined) {
+    readDiscovery(sidecar.discovery, at);
+    if (sidecar.clusters !== undefined)
+      throw scenarioError(
+        "'discovery' and 'clusters' are given",
+        at,
+        'a control plane tells of one cluster: give one of them',
+      );
+    if ((spec.worlds ?? ['real']).includes('real'))
+      throw scenarioError(
+        'a control plane is there in the virtual world only',
+        place,
+        "write worlds: ['virtual']",
+      );
+  }
   return { ...sidecar, replicas };
+}
+
+const XDS_KEYS: readonly string[] = [
+  'kind',
+  'variant',
+  'versions',
+  'keepDeleted',
+  'absentMs',
+  'backoffBaseMs',
+  'backoffMaxMs',
+];
+
+function readDiscovery(discovery: XdsSpec, place: string): void {
+  if (discovery?.kind !== 'xds')
+    throw scenarioError(`'discovery' is ${show(discovery)}`, place, "write discovery: { kind: 'xds' }");
+  for (const key of Object.keys(discovery)) {
+    if (XDS_KEYS.includes(key)) continue;
+    throw scenarioError(`discovery has no setting '${key}'`, place, `it has ${XDS_KEYS.join(', ')}`);
+  }
+  const { variant = 'sotw', versions = 'any', keepDeleted = false } = discovery;
+  if (variant !== 'sotw' && variant !== 'delta')
+    throw scenarioError(`unknown variant ${show(variant)}`, place, "write 'sotw' or 'delta'");
+  if (versions !== 'any' && versions !== 'rising')
+    throw scenarioError(`'versions' is ${show(versions)}`, place, "write 'any' or 'rising'");
+  if (typeof keepDeleted !== 'boolean')
+    throw scenarioError(`'keepDeleted' is ${show(keepDeleted)}`, place, 'write true or false');
+  for (const key of ['absentMs', 'backoffBaseMs', 'backoffMaxMs'] as const)
+    optional(discovery[key], `discovery.${key}`, place, 1, 3_600_000);
 }
 
 function readBalancer(balancer: BalancerName | BalancerSpec, place: string): void {

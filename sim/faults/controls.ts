@@ -26,6 +26,14 @@ export interface FailRule {
 /** What may be done to a sidecar's process. `start`: one that crashed comes back on its port. */
 export type SidecarAct = 'drain' | 'reload' | 'hotRestart' | 'crash' | 'start';
 
+/** What the control plane does to one sidecar. */
+export type XdsEffect =
+  | { kind: 'delay'; byNs: number }
+  | { kind: 'nack'; unparsable: boolean }
+  | { kind: 'drop' }
+  | { kind: 'reorder' }
+  | { kind: 'silence'; cut: boolean };
+
 /**
  * `instance` is an index into the run's instance table (-1 for what is done to a sidecar); `fault` identifies the fault for
  * lifting its effect.
@@ -42,7 +50,8 @@ export type Control =
   | { op: 'network'; instance: number; fault: number; effect: NetworkEffect | null }
   | { op: 'resetConnections'; instance: number }
   | { op: 'fail'; instance: number; fault: number; rule: FailRule | null }
-  | { op: 'sidecar'; instance: -1; sidecar: number; act: SidecarAct };
+  | { op: 'sidecar'; instance: -1; sidecar: number; act: SidecarAct }
+  | { op: 'xds'; instance: -1; sidecar: number; fault: number; effect: XdsEffect | null };
 
 /** A control at its time after the fault begins. `heals`: this step ends the fault. */
 export interface Step {

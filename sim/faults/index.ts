@@ -13,6 +13,7 @@ import { remove } from './remove.ts';
 import { resetConnections } from './reset-connections.ts';
 import { restart } from './restart.ts';
 import { crashSidecar, drainSidecar, hotRestartSidecar, reloadSidecar } from './sidecar-faults.ts';
+import { delayXds, dropXds, nackXds, reorderXds, silenceXds } from './xds-faults.ts';
 
 export const FAULTS: readonly FaultDefinition[] = [
   kill,
@@ -31,6 +32,11 @@ export const FAULTS: readonly FaultDefinition[] = [
   reloadSidecar,
   hotRestartSidecar,
   crashSidecar,
+  delayXds,
+  nackXds,
+  dropXds,
+  reorderXds,
+  silenceXds,
 ];
 
 /** Names of all faults, in the order of their codes. */

@@ -42,6 +42,12 @@ export const Kind = {
   /** What a sidecar became. code: index in SIDECAR_STATES; detail: which machine of its (0 is the first), so that old and new can be told apart. */
   sidecarState: 37,
 
+  /**
+   * Between a control plane and a sidecar. code: index in CONFIG_EVENTS; call: number of the response, -1 where there is none;
+   * detail: 0 clusters, 1 endpoints, 2 listeners, 3 routes, -1 none of these.
+   */
+  config: 38,
+
   /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
   phase: 48,
   /** The judge's clock stood still. detail: for how many ms (real world only). */
@@ -76,6 +82,22 @@ export const ENDPOINT_CHANGES = [
 export const INSTANCE_STATES = ['starting', 'ready', 'draining', 'dead', 'paused', 'resumed'] as const;
 /** `serving`: new connections come to it. `gone`: it has finished its calls, or its time to. */
 export const SIDECAR_STATES = ['starting', 'serving', 'draining', 'gone', 'crashed'] as const;
+/**
+ * A response arrived: `told`, `spoilt` (must be refused), `late` (was held up), `older` (after a newer one). The sidecar's answer:
+ * `acked`, `refused`. `dropped`: a change that it is not told; `silent`: something waits for a control plane that is; `cut`: the
+ * stream broke, or could not be opened.
+ */
+export const CONFIG_EVENTS = [
+  'told',
+  'spoilt',
+  'late',
+  'older',
+  'acked',
+  'refused',
+  'dropped',
+  'silent',
+  'cut',
+] as const;
 export const MEMBER_STATES = ['active', 'draining', 'removed'] as const;
 
 /** One event as read back; the reader reuses the object, so copy what must outlive the visit. */

@@ -48,10 +48,26 @@ export interface SidecarSpec extends FailoverSpec, RoutingSpec {
   };
   timeout?: { callMs?: number; connectMs?: number };
   tag?: string;
+  /** How it learns of endpoints: default by whole sets that always arrive; `xds` from a control plane, over the xDS protocol. */
+  discovery?: XdsSpec;
   /** At a drain: not ready, yet serving all who come, for so long; default 0. */
   drainDelayMs?: number;
   /** Time for calls in flight when it leaves; default 1 s. */
   drainMs?: number;
+}
+
+/** A control plane that tells of listener, route, cluster and endpoints; what is not given keeps the sidecar's own default. */
+export interface XdsSpec {
+  kind: 'xds';
+  /** State of the world, or incremental. */
+  variant?: 'sotw' | 'delta';
+  /** `rising`: a version whose leading number is smaller than one before it on the stream is refused. */
+  versions?: 'any' | 'rising';
+  /** What the control plane takes away stays in use. */
+  keepDeleted?: boolean;
+  absentMs?: number;
+  backoffBaseMs?: number;
+  backoffMaxMs?: number;
 }
 
 export interface MeshSpec<S extends string = string> {
@@ -138,6 +154,21 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   partition(target: Target<S>, options?: For): R;
   /** What is done to sidecars; without a target, to all of them. */
   sidecar: SidecarMenu<R>;
+  /** What the control plane does to sidecars that follow one (`discovery: { kind: 'xds' }`). */
+  xds: XdsMenu<R>;
+}
+
+export interface XdsMenu<R = FaultSpec> {
+  /** Whatever it says arrives `by` later, in order. */
+  delay(target: SidecarTarget, options: { by: Duration } & For): R;
+  /** What it says of endpoints must be refused; `unparsable`: it is not even a message. */
+  nack(target: SidecarTarget, options?: { unparsable?: boolean } & For): R;
+  /** Changes are forgotten, until the first one after the fault. */
+  drop(target: SidecarTarget, options?: For): R;
+  /** Of every two changes the second is told first, and then the one before it. */
+  reorder(target: SidecarTarget, options?: For): R;
+  /** It takes nothing and says nothing; `cut`: its streams break, and it cannot be reached. */
+  silence(target: SidecarTarget, options?: { cut?: boolean } & For): R;
 }
 
 export interface SidecarMenu<R = FaultSpec> {

@@ -8,12 +8,39 @@ import type { SidecarHost } from './sidecar-host.ts';
 /** From a change in the registry to the sidecars: a watch on a healthy registry. */
 export const DISCOVERY_NS = 20e6;
 
+/** The set of each cluster. */
+export type Sets = ReadonlyMap<string, readonly Endpoint[]>;
+
+/** How sidecars hear of the sets. */
+export interface Announcer {
+  changed(sets: Sets): void;
+  /** A machine that begins: it is told the set as it stands, now or soon. */
+  attach(host: SidecarHost, sets: Sets): void;
+}
+
+/** All sidecars are told at once, and nothing gets lost. */
+export class Announcement implements Announcer {
+  readonly #hosts: Iterable<SidecarHost>;
+
+  constructor(hosts: Iterable<SidecarHost>) {
+    this.#hosts = hosts;
+  }
+
+  changed(sets: Sets): void {
+    for (const host of this.#hosts) if (host.alive) host.handleSets(sets);
+  }
+
+  attach(host: SidecarHost, sets: Sets): void {
+    host.handleSets(sets);
+  }
+}
+
 export type MemberState = (typeof MEMBER_STATES)[number];
 
 export class Discovery {
   readonly #kernel: Kernel;
   readonly #names: readonly string[];
-  readonly #hosts: Iterable<SidecarHost>;
+  readonly #announcer: Announcer;
   readonly #weights: readonly number[];
   readonly #routing: RoutingSpec;
   readonly #states: (MemberState | undefined)[] = [];
@@ -23,14 +50,18 @@ export class Discovery {
     kernel: Kernel,
     names: readonly string[],
     weights: readonly number[],
-    hosts: Iterable<SidecarHost>,
+    announcer: Announcer,
     routing: RoutingSpec = {},
   ) {
     this.#routing = routing;
     this.#kernel = kernel;
     this.#names = names;
     this.#weights = weights;
-    this.#hosts = hosts;
+    this.#announcer = announcer;
+  }
+
+  attach(host: SidecarHost): void {
+    this.#announcer.attach(host, this.endpoints());
   }
 
   set(instance: number, state: MemberState): void {
@@ -45,12 +76,11 @@ export class Discovery {
 
   /** Tells every sidecar the set as it stands now: an older one is of no use to anyone. */
   #push(): void {
-    const sets = this.endpoints();
-    for (const host of this.#hosts) if (host.alive) host.handleSets(sets);
+    this.#announcer.changed(this.endpoints());
   }
 
   /** The set of each cluster as it stands now. */
-  endpoints(): ReadonlyMap<string, readonly Endpoint[]> {
+  endpoints(): Sets {
     const sets = new Map<string, Endpoint[]>([[DEFAULT_CLUSTER, []]]);
     for (const name of Object.keys(this.#routing.clusters ?? {})) sets.set(name, []);
     this.#states.forEach((state, instance) => {

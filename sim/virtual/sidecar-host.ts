@@ -40,6 +40,8 @@ export class SidecarHost implements SidecarEnvironment {
   readonly kernel: Kernel;
   readonly machine: SidecarMachine;
   readonly observer: JournalObserver;
+  /** When it was told of endpoints for the first time; -1: not yet. */
+  toldNs = -1;
   readonly callers: CallerLink;
   readonly #pool: StreamPool;
   readonly #loads: readonly LoadSource[];
@@ -150,6 +152,7 @@ export class SidecarHost implements SidecarEnvironment {
 
   /** What discovery tells: the set of each cluster. */
   handleSets(sets: ReadonlyMap<string, readonly Endpoint[]>): void {
+    if (this.toldNs < 0) this.toldNs = this.kernel.nowNs;
     this.enter();
     for (const [cluster, endpoints] of sets) this.machine.handleEndpoints(endpoints, cluster);
     this.leave();

@@ -14,6 +14,8 @@ const RELOAD_NS = 2e6;
 /** As proxy/host: so long a new machine waits for its endpoints before it takes callers, looking this often. */
 const FIRST_CONTACT_NS = 250e6;
 const LOOK_NS = 2e6;
+/** As there: so long it waits to be told of endpoints at all. */
+const FIRST_SET_NS = 5_000e6;
 /** What is kept of the time to drain for telling callers whose calls are cut off. */
 const LAST_WORDS_NS = 100e6;
 
@@ -92,20 +94,24 @@ export class Sidecars implements Iterable<SidecarHost> {
       // Whoever it was to replace is gone itself in the meantime.
       if (before !== null && this.#serving[sidecar] !== before) return;
       const host = this.#machine(sidecar);
-      const sets = this.discovery?.endpoints() ?? new Map<string, readonly Endpoint[]>();
-      host.handleSets(sets);
-      const endpoints = [...sets.values()].reduce((sum, one) => sum + one.length, 0);
-      this.#lookWhether(host, endpoints, kernel.nowNs + FIRST_CONTACT_NS, before);
+      this.discovery?.attach(host);
+      let endpoints = 0;
+      for (const set of this.discovery?.endpoints().values() ?? []) endpoints += set.length;
+      this.#lookWhether(host, endpoints, kernel.nowNs, before);
     });
   }
 
-  /** It waits until all its endpoints can be picked, or long enough. */
-  #lookWhether(host: SidecarHost, endpoints: number, limitNs: number, before: SidecarHost | null): void {
+  /** It waits until it is told its endpoints, and until all of them can be picked, each long enough. */
+  #lookWhether(host: SidecarHost, endpoints: number, sinceNs: number, before: SidecarHost | null): void {
     const { kernel } = this.#surroundings;
-    if (host.observer.pickable < endpoints && kernel.nowNs < limitNs) {
-      kernel.later(kernel.nowNs + LOOK_NS, () => this.#lookWhether(host, endpoints, limitNs, before));
+    const { toldNs } = host;
+    const limitNs = toldNs < 0 ? sinceNs + FIRST_SET_NS : toldNs + FIRST_CONTACT_NS;
+    if ((toldNs < 0 || host.observer.pickable < endpoints) && kernel.nowNs < limitNs) {
+      kernel.later(kernel.nowNs + LOOK_NS, () => this.#lookWhether(host, endpoints, sinceNs, before));
       return;
     }
+    // Who does not know where calls go takes over from nobody.
+    if (before !== null && toldNs < 0) return host.die();
     if (before !== null && this.#serving[host.index] !== before) return host.die();
     this.#serving[host.index] = host;
     this.#note(host.index, host.generation, 'serving');

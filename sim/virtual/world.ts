@@ -10,13 +10,14 @@ import { Sidecar } from '../../proxy/core/sidecar.ts';
 import { Phase, StreamPool } from './attempt-stream.ts';
 import { applyControl } from './controls.ts';
 import { DemoService } from './demo-service.ts';
-import { addressOf, Discovery } from './discovery.ts';
+import { addressOf, Announcement, Discovery } from './discovery.ts';
 import { Instance } from './instance.ts';
 import { indexOf, Kernel, Op, opOf } from './kernel.ts';
 import { type FullLoad, LoadSource } from './load-source.ts';
 import { sidecarConfig } from './sidecar-config.ts';
 import type { SidecarFactory } from './sidecar-host.ts';
 import { Sidecars } from './sidecars.ts';
+import { XdsPlane } from './xds-plane.ts';
 
 export interface VirtualWorldOptions extends WorldOptions {
   /** Lets the process do other things; called every so many events. Default: time passes without a break. */
@@ -46,6 +47,7 @@ class VirtualWorld implements World {
   readonly #sidecars: Sidecars;
   readonly #loads: LoadSource[] = [];
   readonly #discovery: Discovery;
+  #plane: XdsPlane | null = null;
   readonly #counter = { next: 0 };
   #stopped = false;
   /** Events carried out when the next break is due; entries count as some, since a run of hours without events must break too. */
@@ -72,13 +74,12 @@ class VirtualWorld implements World {
     const make: SidecarFactory = createSidecar ?? ((...parts) => new Sidecar(...parts));
     const { replicas, drainDelayMs = 0 } = mesh.sidecar;
     this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
-    this.#discovery = new Discovery(
-      kernel,
-      mesh.instanceNames,
-      mesh.weights ?? [],
-      this.#sidecars,
-      mesh.sidecar,
-    );
+    const { discovery } = mesh.sidecar;
+    if (discovery !== undefined) this.#plane = new XdsPlane(kernel, discovery, mesh.service);
+    const announcer = this.#plane ?? new Announcement(this.#sidecars);
+    const { instanceNames, weights = [], sidecar } = mesh;
+    this.#discovery = new Discovery(kernel, instanceNames, weights, announcer, sidecar);
+    if (this.#plane !== null) for (const host of this.#sidecars) this.#plane.attach(host);
     this.#sidecars.discovery = this.#discovery;
     for (const instance of this.#instances)
       instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
@@ -137,6 +138,7 @@ class VirtualWorld implements World {
   async apply(control: Control): Promise<void> {
     if (this.#stopped) return;
     if (control.op === 'sidecar') this.#sidecars.apply(control.sidecar, control.act);
+    else if (control.op === 'xds') this.#plane?.set(control.sidecar, control.fault, control.effect);
     else applyControl(control, this.#instance(control.instance), this.#discovery);
   }
 

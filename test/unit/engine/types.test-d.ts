@@ -22,7 +22,8 @@ type FaultNames =
   | 'resetConnections'
   | 'bandwidth'
   | 'partition'
-  | 'sidecar';
+  | 'sidecar'
+  | 'xds';
 yes<Equal<keyof FaultMenu<'greeter'>, FaultNames>>();
 
 // Targets are completed from the names of the mesh's services.

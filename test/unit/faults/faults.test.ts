@@ -45,6 +45,7 @@ test('the codes of faults in journals never change', () => {
     ...['kill', 'restart', 'pause', 'add', 'remove', 'drain', 'latency', 'failStatus', 'blackhole'],
     ...['resetConnections', 'bandwidth', 'partition'],
     ...['sidecar.drain', 'sidecar.reload', 'sidecar.hotRestart', 'sidecar.crash'],
+    ...['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'],
   ]);
 });
 
