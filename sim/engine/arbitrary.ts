@@ -8,8 +8,10 @@ export interface FaultArbitraryOptions {
   instances: number;
   /** Length of the run, ms: faults begin in its first half, and what lasts is over by three quarters of it. */
   forMs: number;
-  /** Kinds to draw from; default all but `bandwidth`. Those that strike sidecars are never drawn. */
+  /** Kinds to draw from; default all but `bandwidth`. Those that strike sidecars' processes are never drawn. */
   kinds?: readonly string[];
+  /** Sidecars that follow a control plane; 0, the default: none does, and `xds` kinds are not drawn. */
+  sidecars?: number;
   /** Most faults in one plan; default 4. A kill with the restart that heals it counts once. */
   faultsMax?: number;
   /** Fewest faults in one plan; default 0. */
@@ -37,7 +39,7 @@ const STEP_MS = 10;
  * random numbers a smaller mesh gets much the same plan.
  */
 export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<FaultSpec[]> {
-  const { service, instances, forMs, kinds = KINDS, faultsMax = 4, faultsMin = 0 } = options;
+  const { service, instances, forMs, kinds = KINDS, sidecars = 0, faultsMax = 4, faultsMin = 0 } = options;
   const most = Math.min(faultsMax, Math.max(0, instances - 1));
   const one = fc.record({
     kind: fc.nat({ max: 9_999 }),
@@ -51,7 +53,7 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
   return fc
     .tuple(
       fc.subarray(
-        kinds.filter((kind) => !kind.startsWith('sidecar.')),
+        kinds.filter((kind) => !kind.startsWith('sidecar.') && (sidecars > 0 || !kind.startsWith('xds.'))),
         { minLength: 1 },
       ),
       fc.uniqueArray(one, {
@@ -62,7 +64,7 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
     )
     .map(([enabled, draws]) =>
       draws
-        .flatMap((draw) => faultsOf(service, enabled[draw.kind % enabled.length] as string, draw))
+        .flatMap((draw) => faultsOf(service, enabled[draw.kind % enabled.length] as string, draw, sidecars))
         .sort((a, b) => a.atMs - b.atMs),
     );
 }
@@ -75,9 +77,14 @@ interface Draw {
 }
 
 /** One fault; a kill of even size is healed by a restart. */
-function faultsOf(service: string, kind: string, { instance, atMs, lastsMs, size }: Draw): FaultSpec[] {
+function faultsOf(
+  service: string,
+  kind: string,
+  { instance, atMs, lastsMs, size }: Draw,
+  sidecars: number,
+): FaultSpec[] {
   if (kind === 'add') return [{ atMs, kind, target: service, params: { count: size } }];
-  const target = `${service}/${instance}`;
+  const target = kind.startsWith('xds.') ? `sidecar/${instance % sidecars}` : `${service}/${instance}`;
   const fault = { atMs, kind, target, params: paramsOf(kind, lastsMs, size) };
   if (kind !== 'kill' || size % 2 === 1) return [fault];
   return [fault, { atMs: atMs + lastsMs, kind: 'restart', target, params: {} }];
@@ -88,5 +95,9 @@ function paramsOf(kind: string, lastsMs: number, size: number): Record<string, u
   if (kind === 'failStatus') return { status: 14, share: size / 4, for: lastsMs };
   if (kind === 'bandwidth') return { bytesPerSecond: size * 1_000, for: lastsMs };
   if (kind === 'pause' || kind === 'blackhole' || kind === 'partition') return { for: lastsMs };
+  if (kind === 'xds.delay') return { by: size * 50, for: lastsMs };
+  if (kind === 'xds.nack') return { unparsable: size % 2 === 0, for: lastsMs };
+  if (kind === 'xds.silence') return { cut: size % 2 === 0, for: lastsMs };
+  if (kind.startsWith('xds.')) return { for: lastsMs };
   return {};
 }

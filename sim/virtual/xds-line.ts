@@ -18,6 +18,7 @@ import { LISTENER_NAME, type XdsPlane } from './xds-plane.ts';
 
 /** One way between a sidecar and its control plane. */
 const ONE_WAY_NS = 5e6;
+const RETRY_NS = 1e6;
 
 type Request = DiscoveryRequest & DeltaRequest;
 type Response = DiscoveryResponse & DeltaResponse;
@@ -213,9 +214,10 @@ export class XdsLine {
     });
   }
 
-  #arm(): void {
+  /** `leastNs`: what was due and is still so must not stop the clock. */
+  #arm(leastNs = 0): void {
     const session = this.#session?.nextTimeoutNs ?? Infinity;
-    const dueNs = Math.max(this.#nowNs, Math.ceil(Math.min(this.#client.nextTimeoutNs, session)));
+    const dueNs = Math.max(this.#nowNs + leastNs, Math.ceil(Math.min(this.#client.nextTimeoutNs, session)));
     if (dueNs >= this.#armedNs) return;
     this.#armedNs = dueNs;
     this.#plane.kernel.later(dueNs, () => {
@@ -227,7 +229,7 @@ export class XdsLine {
         this.#session.advance(this.#nowNs);
         this.#session.handleTimeout();
       }
-      this.#arm();
+      this.#arm(RETRY_NS);
     });
   }
 

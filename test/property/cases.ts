@@ -226,3 +226,50 @@ function caseOf({ instances, latency, faults, sidecar, checks, seed, ...rest }: 
   });
   return { scenario, seed };
 }
+
+const FOLLOWED_MS = 3_000;
+const XDS_KINDS = ['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'];
+
+/**
+ * Sidecars that follow a control plane which treats each of them in its own way, while instances come and go. Who believes that
+ * one is there which has gone notices it by its connection, and sends the call elsewhere: one is always left alone.
+ */
+export function controlPlaneCase(): fc.Arbitrary<Case> {
+  return fc.integer({ min: 4, max: 8 }).chain((instances) =>
+    fc
+      .record({
+        replicas: fc.integer({ min: 1, max: 3 }),
+        variant: fc.constantFrom('sotw' as const, 'delta' as const),
+        versions: fc.constantFrom('any' as const, 'rising' as const),
+        seed: runSeed(),
+      })
+      .chain((drawn) =>
+        fault
+          .arbitrary({
+            service: 'greeter',
+            instances,
+            forMs: FOLLOWED_MS,
+            kinds: [...XDS_KINDS, 'remove', 'drain', 'add', 'restart'],
+            sidecars: drawn.replicas,
+            faultsMax: 7,
+          })
+          .map((faults) => {
+            const { replicas, variant, versions, seed } = drawn;
+            const sidecar: SidecarSpec = {
+              replicas,
+              health: { intervalMs: 100, timeoutMs: 100 },
+              retry: { attempts: 5, budget: 1, budgetMinConcurrent: 10_000 },
+              discovery: { kind: 'xds', variant, versions, backoffBaseMs: 50, backoffMaxMs: 200 },
+            };
+            const scenario = defineScenario('a control plane of many faces', {
+              worlds: ['virtual'],
+              mesh: { services: { greeter: { instances } }, sidecar },
+              load: load.open({ ratePerSecond: 300, arrivals: 'poisson', forMs: FOLLOWED_MS }),
+              faults: () => faults,
+              checks: [check.configAnswers(), check.noLostRequests()],
+            });
+            return { scenario, seed };
+          }),
+      ),
+  );
+}

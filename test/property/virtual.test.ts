@@ -1,7 +1,7 @@
 /** Properties over drawn meshes, loads, churn and faults in the virtual world. What is drawn, and what is promised of it: cases.ts. */
 import { expect, test } from 'vitest';
 import { check } from '../../sim/checks/index.ts';
-import { anyCase, failoverCase, stormCase } from './cases.ts';
+import { anyCase, controlPlaneCase, failoverCase, stormCase } from './cases.ts';
 import { type Explored, explore } from './explore.ts';
 
 const RUNS = 200;
@@ -37,6 +37,14 @@ test('no call is sent more often than its attempts and one free retry, whatever 
   );
   say('amplification', found);
   expect(found.exercised['retryAmplification']).toBeGreaterThan(0);
+});
+
+test('[DC-07, DC-09, DC-10] whatever the control plane says to whom and when, answers are right and no call is lost', async () => {
+  const found = await explore(controlPlaneCase(), RUNS, VIRTUAL);
+  say('control plane', found);
+  expect(found.exercised['configAnswers']).toBeGreaterThan(10 * found.runs);
+  for (const kind of ['delay', 'nack', 'drop', 'reorder', 'silence'])
+    expect(found.faults[`xds.${kind}`]).toBeGreaterThan(10);
 });
 
 function say(name: string, { runs, calls, outcomes, exercised, faults }: Explored): void {

@@ -69,6 +69,31 @@ describe('the mesh', () => {
       /retry\.budget' is 2/,
     ],
     ['no sidecar', { mesh: { ...GOOD.mesh, sidecar: { replicas: 0 } } }, /'replicas' is 0/],
+    [
+      'another discovery',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'dns' } } } },
+      /'discovery' is \{"kind":"dns"\}.*write discovery/,
+    ],
+    [
+      'a setting that discovery has not',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', variants: 'delta' } } } },
+      /discovery has no setting 'variants'/,
+    ],
+    [
+      'a variant that is none',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', variant: 'both' } } } },
+      /unknown variant "both"/,
+    ],
+    [
+      'versions that are neither',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', versions: 'new' } } } },
+      /'versions' is "new"/,
+    ],
+    [
+      'a control plane in the real world',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds' } } } },
+      /in the virtual world only/,
+    ],
   ])('%s', (_what, change, words) => {
     expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
   });
@@ -181,6 +206,11 @@ describe('faults', () => {
       'an unknown service',
       faults((at) => [at(5).kill('biller/0')]),
       /unknown service 'biller'.*'greeter' only/,
+    ],
+    [
+      'a fault of a control plane that nobody follows',
+      faults((at) => [at(5).xds.drop('sidecar/0')]),
+      /follow no control plane/,
     ],
     [
       'an unknown sidecar',

@@ -4,6 +4,7 @@ import type { FaultDefinition } from '../../../sim/faults/definition.ts';
 import { FAULT_KINDS, FAULTS } from '../../../sim/faults/index.ts';
 import {
   ATTEMPT_ENDS,
+  CONFIG_EVENTS,
   ENDPOINT_CHANGES,
   type EventView,
   INSTANCE_STATES,
@@ -183,4 +184,31 @@ describe('signs of an effect', () => {
     expect(shows(kind, params, enough)).toBe(true);
     expect(shows(kind, params, tooLittle)).toBe(false);
   });
+});
+
+const CONFIG = (event: (typeof CONFIG_EVENTS)[number]) => ({
+  kind: Kind.config,
+  code: CONFIG_EVENTS.indexOf(event),
+});
+
+test.each<[string, Params, object, (typeof CONFIG_EVENTS)[number]]>([
+  ['xds.delay', { by: 50 }, { kind: 'delay', byNs: 50e6 }, 'late'],
+  ['xds.nack', { unparsable: true }, { kind: 'nack', unparsable: true }, 'spoilt'],
+  ['xds.drop', {}, { kind: 'drop' }, 'dropped'],
+  ['xds.reorder', {}, { kind: 'reorder' }, 'older'],
+  ['xds.silence', {}, { kind: 'silence', cut: false }, 'silent'],
+  ['xds.silence', { cut: true }, { kind: 'silence', cut: true }, 'cut'],
+])('%s %j strikes a sidecar, ends in time, and shows', (kind, params, effect, event) => {
+  const definition = definitionOf(kind);
+  const site = { instance: -1, sidecar: 3, fault: 7, dead: false, turn: 0 };
+  const stepsFor = (given: Params) => definition.steps(definition.parse(given, 'here') as never, site);
+  const control = { op: 'xds', instance: -1, sidecar: 3, fault: 7 };
+  expect(stepsFor(params)).toEqual([{ afterNs: 0, control: { ...control, effect } }]);
+  expect(stepsFor({ ...params, for: '2s' })[1]).toEqual({
+    afterNs: 2e9,
+    control: { ...control, effect: null },
+    heals: true,
+  });
+  expect(shows(kind, params, [CONFIG(event)])).toBe(true);
+  expect(shows(kind, params, [CONFIG('told')])).toBe(false);
 });

@@ -1,0 +1,124 @@
+/** Planted bugs of a sidecar that follows a control plane: each turns a check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bug, runBug } from './plant.ts';
+
+interface Exhibit extends Bug {
+  check: string;
+  words: RegExp;
+}
+
+/** A mesh that follows a control plane, with these faults and this check. */
+const scenarioOf = (faults: string, check: string, more = ''): string =>
+  `{ worlds: ['virtual'],
+     mesh: { services: { greeter: { instances: 4 } }, sidecar: { discovery: { kind: 'xds', backoffBaseMs: 100 ${more} } } },
+     load: load.open({ ratePerSecond: 200, forMs: 4000 }),
+     faults: (at) => [${faults}], checks: [check.${check}] }`;
+
+const SPOILT = "at(1000).xds.nack('sidecar/0', { for: 1000 })";
+const UNPARSABLE = "at(1000).xds.nack('sidecar/0', { for: 1000, unparsable: true })";
+const CUT = "at(1000).xds.silence('sidecar/0', { for: 500, cut: true })";
+
+const EXHIBITS: Exhibit[] = [
+  {
+    name: 'drops-its-last-good-set-with-a-nack',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'state.refused.set(read.name, read.reason);',
+        becomes: 'state.accepted.delete(read.name); this.#isAbsent(state, read.name);',
+      },
+    ],
+    scenario: scenarioOf(SPOILT, 'configAnswers()'),
+    check: 'configAnswers',
+    words:
+      /Sidecar 0 changed its set at \d+\.\d+ s, although what it was told last \(\d+\.\d+ s\) cannot be used/,
+  },
+  {
+    name: 'loses-calls-with-a-nack',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'state.refused.set(read.name, read.reason);',
+        becomes: 'state.accepted.delete(read.name); this.#isAbsent(state, read.name);',
+      },
+    ],
+    scenario: scenarioOf(SPOILT, 'noLostRequests()'),
+    check: 'noLostRequests',
+    words: /call/,
+  },
+  {
+    name: 'acks-what-it-cannot-parse',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'this.#transport.send(this.#exchange.answer(state, reason));',
+        becomes: 'this.#transport.send(this.#exchange.answer(state, null));',
+      },
+    ],
+    scenario: scenarioOf(UNPARSABLE, 'configAnswers()'),
+    check: 'configAnswers',
+    words: /Sidecar 0 sent an ACK for a response that cannot be used at \d+\.\d+ s/,
+  },
+  {
+    name: 'forgets-its-set-with-the-control-plane',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'this.#closed = reason;',
+        becomes: 'this.#closed = reason; this.#events.onEndpoints([]);',
+      },
+    ],
+    scenario: scenarioOf(CUT, 'noLostRequests()'),
+    check: 'noLostRequests',
+    words: /call/,
+  },
+  {
+    name: 'never-comes-back',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'if (this.#reopenNs <= this.#nowNs) {',
+        becomes: 'if (this.#failures === 0) {',
+      },
+    ],
+    scenario: scenarioOf(`${CUT}, at(3000).remove('greeter/1')`, 'noCallsToDeparted({ withinMs: 100 })'),
+    check: 'noCallsToDeparted',
+    words:
+      /Sidecar 0 sent an attempt to greeter\/1 at 3\.\d+ s, \d+ ms after it had left discovery; 100 ms were allowed/,
+  },
+  {
+    name: 'takes-an-older-version',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: "if (this.#config.versions !== 'rising')",
+        becomes: 'if (true)',
+      },
+    ],
+    scenario: scenarioOf(
+      "at(900).xds.reorder('sidecar/0'), at(1000).remove('greeter/1'), at(1050).remove('greeter/2')",
+      'noCallsToDeparted({ withinMs: 100 })',
+      ", versions: 'rising'",
+    ),
+    check: 'noCallsToDeparted',
+    words: /Sidecar 0 sent an attempt to greeter\/2 at 1\.\d+ s/,
+  },
+];
+
+const found = (bug: Exhibit, planted: boolean) => {
+  const record = runBug(bug, planted);
+  expect(record.error).toBeNull();
+  return record.verdicts.find((one) => one.check === bug.check);
+};
+
+describe.each(EXHIBITS)('planted: $name', (bug) => {
+  test('the check turns red and says why', () => {
+    const verdict = found(bug, true);
+    expect(verdict?.outcome).toBe('violated');
+    expect(verdict?.explanation).toMatch(bug.words);
+  });
+
+  test('its mirror holds', () => {
+    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
+  });
+});
