@@ -3,7 +3,6 @@
  * clients' connection to each, which a GOAWAY or the sidecar's end makes them give up.
  */
 import type { SidecarAct } from '../faults/controls.ts';
-import type { Endpoint } from '../../proxy/policy/config.ts';
 import { Kind, SIDECAR_STATES } from '../journal/events.ts';
 import { DISCOVERY_NS, type Discovery } from './discovery.ts';
 import { type SidecarFactory, SidecarHost, type Surroundings } from './sidecar-host.ts';
