@@ -24,8 +24,8 @@ export class Breaker {
 
   /** One more attempt, wherever it may go. */
   mayBegin(): boolean {
-    const { counters } = this.#context;
-    if (admitsRequest(this.#config, counters.attemptsAlive + counters.callsWaiting)) return true;
+    const { attempts, waiting } = this.#context.load;
+    if (admitsRequest(this.#config, attempts + waiting)) return true;
     return this.#overRequests(`${this.#config.maxRequests} calls in flight`);
   }
 
@@ -49,19 +49,18 @@ export class Breaker {
 
   /** One more call may wait. */
   mayWait(): boolean {
-    if (admitsPending(this.#config, this.#context.counters.callsWaiting)) return true;
+    if (admitsPending(this.#config, this.#context.load.waiting)) return true;
     return this.#overPending(`${this.#config.maxPending} calls waiting`);
   }
 
   mayRetry(): boolean {
-    const { counters } = this.#context;
-    if (admitsRetry(this.#config, counters.retriesAlive)) return true;
-    counters.breakerOverRetries++;
+    if (admitsRetry(this.#config, this.#context.load.retries)) return true;
+    this.#context.counters.breakerOverRetries++;
     return false;
   }
 
   mayConnect(own: number): boolean {
-    return admitsConnection(this.#config, own, this.#context.counters.connectionsUpstream);
+    return admitsConnection(this.#config, own, this.#context.load.connections);
   }
 
   #overRequests(what: string): false {

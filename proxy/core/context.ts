@@ -1,5 +1,6 @@
 /** What all parts of one machine share: time, configuration, counters, pools, the balancer, and calls that wait for an endpoint. */
 import type { AttemptOutcome, Balancer } from '../policy/balancer.ts';
+import { ConcurrencyLimit } from '../policy/concurrency-limit.ts';
 import type { SidecarConfig } from '../policy/config.ts';
 import { hashText } from '../policy/hash.ts';
 import { makeBalancer } from '../policy/make-balancer.ts';
@@ -15,6 +16,7 @@ import type { AttemptEnd, Observer } from './observer.ts';
 import { Outliers } from './outliers.ts';
 import { Counters } from './counters.ts';
 import { Gate } from './gate.ts';
+import { Load } from './load.ts';
 import { HedgedCall } from './hedged-call.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
@@ -48,6 +50,8 @@ export class Context {
   readonly timers: TimerTable;
   readonly answers: Answers;
   readonly counters: Counters;
+  /** Its cluster's. */
+  readonly load: Load;
   /** Whose endpoints it picks from: itself, but for what routes have of their own. */
   readonly cluster: Context;
   /** The cluster's; '' where there is only one. */
@@ -58,7 +62,7 @@ export class Context {
   /** Null: there are no routes. */
   router: Router | null = null;
   readonly balancer: Balancer<Upstream>;
-  /** It wants to know how long attempts take. */
+  /** Somebody wants to know how long attempts take. */
   readonly timesAttempts: boolean;
   /** The request header that the balancer hashes; '' for none. */
   readonly #hashHeader: string;
@@ -66,6 +70,8 @@ export class Context {
   readonly outliers: Outliers | null;
   readonly throttle: RetryThrottle | null;
   readonly breaker: Breaker | null;
+  /** What its cluster bears, learned; null: not asked. */
+  readonly concurrency: ConcurrencyLimit | null;
   /** Null: every call may begin. */
   readonly gate: Gate | null;
   /** Calls for which no endpoint is pickable yet. */
@@ -101,7 +107,8 @@ export class Context {
     this.answers = base === null ? new Answers() : base.answers;
     this.counters = kin?.counters ?? base?.counters ?? new Counters();
     this.#attempts = base === null ? [] : base.#attempts;
-    this.waiting = new WaitList(this.counters);
+    this.load = cluster === null ? new Load() : cluster.load;
+    this.waiting = new WaitList(this.counters, this.load);
     this.cluster = cluster ?? this;
     this.config = config;
     this.environment = environment;
@@ -112,7 +119,9 @@ export class Context {
     this.callNs = config.timeout.callMs * 1e6;
     this.#tag = config.tag === null || config.tag === '' ? null : new TextEncoder().encode(config.tag);
     this.balancer = cluster === null ? makeBalancer<Upstream>(config.balancer, random) : cluster.balancer;
-    this.timesAttempts = this.balancer.timesAttempts;
+    if (cluster !== null) this.concurrency = cluster.concurrency;
+    else this.concurrency = config.concurrency === null ? null : new ConcurrencyLimit(config.concurrency);
+    this.timesAttempts = this.balancer.timesAttempts || this.concurrency !== null;
     this.#hashHeader = config.balancer.hashHeader;
     // What remembers something is the cluster's; its routes only ask it.
     if (cluster !== null) this.outliers = cluster.outliers;
@@ -120,7 +129,8 @@ export class Context {
     if (cluster !== null) this.throttle = cluster.throttle;
     else this.throttle = config.retryThrottling === null ? null : new RetryThrottle(config.retryThrottling);
     this.breaker = config.circuitBreaker === null ? null : new Breaker(this, config.circuitBreaker);
-    this.gate = this.breaker === null ? null : new Gate(this);
+    const isGated = this.breaker !== null || this.concurrency !== null || config.rateLimit !== null;
+    this.gate = isGated ? new Gate(this, (cluster ?? base)?.gate ?? null) : null;
   }
 
   pickFirst(request: HeaderBlock): Upstream | null {
@@ -143,11 +153,14 @@ export class Context {
 
   /** The response began; a refusal at once, without headers before, is a failure. */
   timeAnswer(attempt: Attempt, grpcStatus: number): void {
+    // Errors may be quick and say nothing of queues.
+    if (grpcStatus <= GRPC.ok) this.#sample(attempt);
     this.#time(attempt, grpcStatus === GRPC.unavailable ? 'failed' : 'answered');
   }
 
   /** It ended; of no matter when its response had begun. */
   timeEnd(attempt: Attempt, end: AttemptEnd): void {
+    if (end === 'deadline' || end === 'per_try_timeout') this.#sample(attempt);
     this.#time(attempt, end === 'deadline' || end === 'cancelled' ? 'cut' : 'failed');
   }
 
@@ -206,6 +219,12 @@ export class Context {
     if (last === undefined || last === call) return;
     this.#allCalls[call.slot] = last;
     last.slot = call.slot;
+  }
+
+  /** Tells the learned limit how long the attempt took, unless that was told before. */
+  #sample({ sentNs }: Attempt): void {
+    if (this.concurrency === null || sentNs < 0) return;
+    this.concurrency.sampled(this.nowNs, this.nowNs - sentNs, this.load.attempts);
   }
 
   /** Tells the balancer how long the attempt took, once. */

@@ -19,6 +19,9 @@ export class Counters {
   retriesThrottled = 0;
   hedges = 0;
   hedgesWon = 0;
+  callsRateLimited = 0;
+  callsShed = 0;
+  retriesShed = 0;
   breakerOverRequests = 0;
   breakerOverPending = 0;
   breakerOverRetries = 0;

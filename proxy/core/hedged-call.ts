@@ -151,7 +151,7 @@ export class HedgedCall extends Call {
 
   /** The next attempt, where policy and budget allow it. */
   #hedge(): void {
-    const { config, counters, throttle, breaker } = this.context;
+    const { config, counters, throttle, gate, breaker } = this.context;
     if (this.#left <= 0 || !this.buffer.kept || !this.isGrpc || this.waiting !== null) return;
     if (throttle !== null && !throttle.allows) {
       counters.retriesThrottled++;
@@ -160,7 +160,8 @@ export class HedgedCall extends Call {
     }
     const within = withinBudget(config.retry, counters.retriesAlive, counters.callsAlive);
     if (!within) counters.retriesOverBudget++;
-    if (within && (breaker === null || (breaker.mayRetry() && breaker.mayBegin()))) {
+    const admitted = within && (gate === null || gate.admitsRetry());
+    if (admitted && (breaker === null || breaker.mayBegin())) {
       counters.hedges++;
       this.#send();
     } else if (this.attempt !== null) this.#armNext(this.#config.delayMs * 1e6);
@@ -196,6 +197,7 @@ export class HedgedCall extends Call {
     let extra = this.attempt === null || this.attempt.number === 1 ? 0 : 1;
     for (const rival of this.#rivals) if (rival.number > 1) extra++;
     this.context.counters.retriesAlive += extra - this.#extra;
+    this.context.load.retries += extra - this.#extra;
     this.#extra = extra;
   }
 }

@@ -52,6 +52,10 @@ export interface SidecarStats {
   hedgesWon: number;
   /** Retries and hedges that the throttle refused. */
   retriesThrottled: number;
+  /** Calls refused for their rate, or for too many in flight; retries and hedges refused so. */
+  callsRateLimited: number;
+  callsShed: number;
+  retriesShed: number;
   /** What the circuit breaker refused: attempts, waiting, retries. */
   breakerOverRequests: number;
   breakerOverPending: number;

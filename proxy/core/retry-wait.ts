@@ -20,7 +20,7 @@ export function retryWaitNs(context: Context, call: CallRecord, failures: Failur
     counters.retriesThrottled++;
     return -1;
   }
-  if (context.breaker !== null && !context.breaker.mayRetry()) return -1;
+  if (context.gate !== null && !context.gate.admitsRetry()) return -1;
   if (!withinBudget(config.retry, counters.retriesAlive, counters.callsAlive)) {
     counters.retriesOverBudget++;
     return -1;

@@ -17,6 +17,7 @@ import {
 } from '../policy/failover-config.ts';
 import { ATTEMPTS_MAX } from '../policy/retry.ts';
 import type { RawOptions } from './flags.ts';
+import { type LoadSection, readLoad } from './load-options.ts';
 import { type OptionReader, usage } from './option-reader.ts';
 
 const DAY_MS = 86_400_000;
@@ -35,15 +36,16 @@ export function sectionTexts(name: string, section: object | undefined): RawOpti
   return texts;
 }
 
+type FailoverSection = 'outlier' | 'retryThrottling' | 'hedging' | 'circuitBreaker' | LoadSection;
+
 /** The sections of the configuration that are about failover and overload; null where one is not named. */
-export function readFailover(
-  read: OptionReader,
-): Pick<SidecarConfig, 'outlier' | 'retryThrottling' | 'hedging' | 'circuitBreaker'> {
+export function readFailover(read: OptionReader): Pick<SidecarConfig, FailoverSection> {
   return {
     outlier: readOutlier(read),
     retryThrottling: readThrottling(read),
     hedging: readHedging(read),
     circuitBreaker: readBreaker(read),
+    ...readLoad(read),
   };
 }
 

@@ -60,6 +60,35 @@ export const FAILOVER_SCHEMA = {
     })
     .describe('several attempts side by side instead of retries; the first good answer counts (gRFC A6)')
     .optional(),
+  rateLimit: z
+    .strictObject({
+      perSecond: number('calls a second'),
+      burst: whole('calls that may come at once'),
+      status: whole('grpc-status of a refusal: 8 or 14'),
+    })
+    .describe('calls beyond this rate are refused; a route or cluster may have its own')
+    .optional(),
+  concurrency: z
+    .strictObject({
+      initial: whole('the limit at first'),
+      min: whole('the least it may become'),
+      max: whole('the most it may become'),
+      windowMs: number('it learns once in so long, in milliseconds'),
+      minSamples: whole('from so many attempts or more'),
+      tolerance: number('share by which they may take longer than at best'),
+      baselineMs: number('the best is remembered for so long, in milliseconds'),
+    })
+    .describe('a limit of calls in flight that is learned from how long they take')
+    .optional(),
+  loadShed: z
+    .strictObject({
+      retriesAt: number('from this share of the limit on retries and hedges are refused'),
+      lowPriorityAt: number('from this share on calls that matter little'),
+      priorityHeader: z.string().describe('request header that says so').optional(),
+      lowPriority: z.string().describe('its value that says so').optional(),
+    })
+    .describe('who is refused first as calls in flight come near their limit')
+    .optional(),
   circuitBreaker: z
     .strictObject({
       maxRequests: whole('attempts in flight and calls that wait for one; 0: no bound'),

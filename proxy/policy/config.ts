@@ -1,6 +1,14 @@
 /** The sidecar's configuration as its machine reads it: complete, validated, durations in milliseconds. */
 
-import type { BreakerConfig, HedgingConfig, OutlierConfig, ThrottleConfig } from './failover-config.ts';
+import type {
+  BreakerConfig,
+  ConcurrencyConfig,
+  HedgingConfig,
+  LoadShedConfig,
+  OutlierConfig,
+  RateLimitConfig,
+  ThrottleConfig,
+} from './failover-config.ts';
 import type { RoutingConfig } from './routes/config.ts';
 
 /** Names of balancers. */
@@ -113,6 +121,12 @@ export interface SidecarConfig {
   hedging: HedgingConfig | null;
   /** Null: nothing is bounded but connections per endpoint. */
   circuitBreaker: BreakerConfig | null;
+  /** Null: calls may come as fast as they will. */
+  rateLimit: RateLimitConfig | null;
+  /** Null: nothing is learned of what an upstream bears. */
+  concurrency: ConcurrencyConfig | null;
+  /** Null: all are equal at a limit. */
+  loadShed: LoadShedConfig | null;
   /** Null: every call goes to the one cluster there is. */
   routing: RoutingConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
@@ -151,6 +165,9 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   retryThrottling: null,
   hedging: null,
   circuitBreaker: null,
+  rateLimit: null,
+  concurrency: null,
+  loadShed: null,
   routing: null,
   tag: null,
   drainMs: 5_000,

@@ -124,3 +124,58 @@ export interface HedgingConfig {
 
 /** Used for what is left open where hedging is on. */
 export const DEFAULT_HEDGING: HedgingConfig = { attempts: 2, delayMs: 100, nonFatalStatuses: [14] };
+
+/** Calls beyond this rate are refused. */
+export interface RateLimitConfig {
+  perSecond: number;
+  /** Calls that may come at once. */
+  burst: number;
+  /** grpc-status of a refusal. */
+  status: number;
+}
+
+export const DEFAULT_RATE_LIMIT: RateLimitConfig = { perSecond: 1_000, burst: 100, status: 8 };
+
+/** A limit of calls in flight that is learned. */
+export interface ConcurrencyConfig {
+  initial: number;
+  min: number;
+  max: number;
+  /** It learns once in so long, from `minSamples` or more. */
+  windowMs: number;
+  minSamples: number;
+  /** By which share calls may take longer than at best without being taken for a queue. */
+  tolerance: number;
+  /** For how long the best is remembered. */
+  baselineMs: number;
+}
+
+export const DEFAULT_CONCURRENCY: ConcurrencyConfig = {
+  initial: 50,
+  min: 4,
+  max: 1_000,
+  windowMs: 100,
+  minSamples: 10,
+  tolerance: 0.5,
+  baselineMs: 30_000,
+};
+
+/**
+ * Who is refused first as calls in flight come near their limit (the learned one, else the circuit breaker's): from the first
+ * share on retries and hedges, from the second on calls that say that they matter little, or that are their caller's retry; at
+ * the limit all others. What is under way goes on.
+ */
+export interface LoadShedConfig {
+  retriesAt: number;
+  lowPriorityAt: number;
+  /** Request header and the value of it that says so. */
+  priorityHeader: string;
+  lowPriority: string;
+}
+
+export const DEFAULT_LOAD_SHED: LoadShedConfig = {
+  retriesAt: 0.8,
+  lowPriorityAt: 0.9,
+  priorityHeader: 'x-priority',
+  lowPriority: 'low',
+};

@@ -12,6 +12,7 @@ import { mirrored } from './mirrored.ts';
 import { noCallsToDeparted } from './no-calls-to-departed.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
+import { rateLimit } from './rate-limit.ts';
 import { recovery } from './recovery.ts';
 import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
@@ -34,6 +35,7 @@ export const check = {
   noCallsToDeparted,
   noLostRequests,
   overhead,
+  rateLimit,
   recovery,
   replies,
   retryAmplification,

@@ -3,8 +3,14 @@ import { scenarioError, show } from '../faults/params.ts';
 import type { FailoverSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
-/** A setting: its range, a choice of words, a yes or no, a list of statuses, or a section of settings. */
-type Setting = readonly [min: number, max: number] | readonly string[] | 'flag' | 'statuses' | Section;
+/** A setting: its range, a choice of words, a yes or no, a text, a list of statuses, or a section of settings. */
+type Setting =
+  | readonly [min: number, max: number]
+  | readonly string[]
+  | 'flag'
+  | 'text'
+  | 'statuses'
+  | Section;
 interface Section {
   readonly [name: string]: Setting;
 }
@@ -32,6 +38,17 @@ const SECTIONS = {
   },
   retryThrottling: { maxTokens: [1, 1_000], tokenRatio: [0.001, 1_000] },
   hedging: { attempts: [2, 5], delayMs: MS, nonFatalStatuses: 'statuses' },
+  rateLimit: { perSecond: [0.001, 1_000_000_000], burst: COUNT, status: [1, 16] },
+  concurrency: {
+    initial: COUNT,
+    min: COUNT,
+    max: COUNT,
+    windowMs: MS,
+    minSamples: COUNT,
+    tolerance: COUNT,
+    baselineMs: MS,
+  },
+  loadShed: { retriesAt: [0, 1], lowPriorityAt: [0, 1], priorityHeader: 'text', lowPriority: 'text' },
   circuitBreaker: {
     maxRequests: COUNT,
     maxPending: COUNT,
@@ -70,6 +87,8 @@ function readSetting(value: unknown, setting: Setting, path: string, place: stri
   };
   if (setting === 'flag') {
     if (typeof value !== 'boolean') wrong('true or false');
+  } else if (setting === 'text') {
+    if (typeof value !== 'string') wrong('a text');
   } else if (setting === 'statuses') {
     const isStatus = (one: unknown): boolean =>
       Number.isInteger(one) && Number(one) >= 1 && Number(one) <= 16;

@@ -49,6 +49,32 @@ export interface HedgingSpec {
   nonFatalStatuses?: readonly number[];
 }
 
+/** Calls beyond this rate are refused with this status. */
+export interface RateLimitSpec {
+  perSecond?: number;
+  burst?: number;
+  status?: number;
+}
+
+/** A limit of calls in flight that is learned. */
+export interface ConcurrencySpec {
+  initial?: number;
+  min?: number;
+  max?: number;
+  windowMs?: number;
+  minSamples?: number;
+  tolerance?: number;
+  baselineMs?: number;
+}
+
+/** Who is refused first as calls in flight come near their limit. */
+export interface LoadShedSpec {
+  retriesAt?: number;
+  lowPriorityAt?: number;
+  priorityHeader?: string;
+  lowPriority?: string;
+}
+
 /** The policies of a sidecar, each off where it is not given. */
 export interface FailoverSpec {
   outlier?: OutlierSpec;
@@ -56,10 +82,14 @@ export interface FailoverSpec {
   /** Instead of retries; the retry budget bounds it. */
   hedging?: HedgingSpec;
   circuitBreaker?: BreakerSpec;
+  rateLimit?: RateLimitSpec;
+  concurrency?: ConcurrencySpec;
+  loadShed?: LoadShedSpec;
 }
 
 /** What the checks assume where a scenario says nothing. */
 export const THROTTLING_DEFAULTS: Required<ThrottlingSpec> = { maxTokens: 10, tokenRatio: 0.1 };
+export const RATE_LIMIT_DEFAULTS: Required<RateLimitSpec> = { perSecond: 1_000, burst: 100, status: 8 };
 export const HEDGING_DEFAULTS: Required<HedgingSpec> = { attempts: 2, delayMs: 100, nonFatalStatuses: [14] };
 export const BREAKER_DEFAULTS: Required<BreakerSpec> = {
   maxRequests: 1_024,

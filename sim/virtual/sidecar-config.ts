@@ -8,9 +8,12 @@ import {
 } from '../../proxy/policy/config.ts';
 import {
   DEFAULT_BREAKER,
+  DEFAULT_CONCURRENCY,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_HEDGING,
+  DEFAULT_LOAD_SHED,
   DEFAULT_OUTLIER,
+  DEFAULT_RATE_LIMIT,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
   type OutlierConfig,
@@ -55,6 +58,9 @@ function failoverConfig(spec: SidecarSpec): Pick<SidecarConfig, keyof FailoverSp
     outlier: outlier === undefined ? null : outlierConfig(outlier),
     retryThrottling: completed(DEFAULT_THROTTLE, retryThrottling),
     hedging: completed(DEFAULT_HEDGING, hedging),
+    rateLimit: completed(DEFAULT_RATE_LIMIT, spec.rateLimit),
+    concurrency: completed(DEFAULT_CONCURRENCY, spec.concurrency),
+    loadShed: completed(DEFAULT_LOAD_SHED, spec.loadShed),
     circuitBreaker: completed(DEFAULT_BREAKER, circuitBreaker),
   };
 }

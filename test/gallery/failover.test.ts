@@ -94,8 +94,8 @@ const LEAKS: Exhibit = {
   changes: [
     {
       file: 'proxy/core/breaker.js',
-      line: 'counters.attemptsAlive + counters.callsWaiting',
-      becomes: 'counters.attemptsAlive + counters.breakerOverRequests / 8',
+      line: 'attempts + waiting',
+      becomes: 'attempts + this.#context.counters.breakerOverRequests / 8',
     },
   ],
   scenario: overloaded,
@@ -160,6 +160,35 @@ const STUCK: Exhibit = {
   words: /let call \d+ wait|ended call \d+ only [\d.]+ m?s after its last attempt/,
 };
 
+const limited = `{ mesh: { services: { greeter: { instances: 3 } }, sidecar: { rateLimit: { perSecond: 50, burst: 10 } } },
+      load: load.open({ ratePerSecond: 200, forMs: 2000 }), checks: [check.rateLimit()] }`;
+
+/** Tokens come without end while nobody takes them. */
+const BUCKET_LEAKS: Exhibit = {
+  name: 'bucket-has-no-bottom',
+  changes: [
+    { file: 'proxy/policy/token-bucket.js', line: 'this.#tokens -= 1;', becomes: 'this.#tokens -= 0.5;' },
+  ],
+  scenario: limited,
+  check: 'rateLimit',
+  words: /let call \d+ begin with -[\d.]+ tokens in a bucket of 10/,
+};
+
+/** The mirror of it: a refused call takes a token, too. */
+const HALF_RATE: Exhibit = {
+  name: 'refusals-take-tokens',
+  changes: [
+    {
+      file: 'proxy/policy/token-bucket.js',
+      line: 'if (this.#tokens < 1 - 1e-9)',
+      becomes: 'if (this.#tokens < 1 - 1e-9) this.#tokens -= 0.1; if (this.#tokens < 1 - 1e-9)',
+    },
+  ],
+  scenario: limited,
+  check: 'rateLimit',
+  words: /refused call \d+ with [\d.]+ tokens left/,
+};
+
 const found = (bug: Exhibit, planted: boolean) => {
   const record = runBug(bug, planted);
   expect(record.error).toBeNull();
@@ -176,6 +205,8 @@ const ALL = [
   LOSERS_LIVE,
   HEDGES_AT_ONCE,
   STUCK,
+  BUCKET_LEAKS,
+  HALF_RATE,
 ];
 
 describe.each(ALL)('planted: $name', (bug) => {

@@ -4,7 +4,15 @@ import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
 
 /** The file has them as a scenario does. */
-const FAILOVER_SECTIONS = ['outlier', 'retryThrottling', 'hedging', 'circuitBreaker'] as const;
+const FAILOVER_SECTIONS = [
+  'outlier',
+  'retryThrottling',
+  'hedging',
+  'circuitBreaker',
+  'rateLimit',
+  'concurrency',
+  'loadShed',
+] as const;
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 

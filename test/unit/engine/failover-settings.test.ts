@@ -7,6 +7,7 @@ const read = (sidecar: object): void => readFailover(sidecar as SidecarSpec, "sc
 
 test('good settings pass', () => {
   read({});
+  read({ loadShed: { priorityHeader: 'x-p', retriesAt: 0.5 } });
   const successRate = { minHosts: 3, stdevFactor: 1_000 };
   read({
     outlier: {
@@ -20,6 +21,7 @@ test('good settings pass', () => {
 });
 
 test.each([
+  [{ loadShed: { lowPriority: 1 } }, "'loadShed.lowPriority' is 1"],
   [{ outlier: 3 }, "'outlier' is 3"],
   [{ outlier: { consecutive: 3 } }, "no setting 'outlier.consecutive'"],
   [{ outlier: { maxEjectionPercent: 101 } }, "'outlier.maxEjectionPercent' is 101"],

@@ -11,6 +11,7 @@ import { startSidecar } from '../../../proxy/index.ts';
 import {
   DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
+  DEFAULT_LOAD_SHED,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
@@ -59,8 +60,10 @@ describe('the balancer', () => {
 describe('options', () => {
   it('are the defaults where nothing is said', () => {
     const { balancer, health, retry, timeout, tag, drainMs, ...other } = resolveOptions(BASE);
-    const { outlier, retryThrottling, hedging, circuitBreaker, routing, ...rest } = other;
-    const failover = { outlier, retryThrottling, hedging, circuitBreaker, routing };
+    const { outlier, retryThrottling, hedging, circuitBreaker, routing, ...others } = other;
+    const { rateLimit, concurrency, loadShed, ...rest } = others;
+    const load = { rateLimit, concurrency, loadShed };
+    const failover = { outlier, retryThrottling, hedging, circuitBreaker, routing, ...load };
     expect({ balancer, health, retry, timeout, ...failover, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
     expect(resolveOptions({ ...BASE, 'health-interval-ms': '50' }).health).toEqual({
@@ -121,6 +124,11 @@ describe('failover policies of the file', () => {
     expect(throttling).toEqual({ ...DEFAULT_THROTTLE, tokenRatio: 0.5 });
     const hedging = of('hedging: { delayMs: 5, nonFatalStatuses: [8] }').hedging;
     expect(hedging).toEqual({ attempts: 2, delayMs: 5, nonFatalStatuses: [8] });
+    const rate = of('rateLimit: { burst: 3, status: 14 }').rateLimit;
+    expect(rate).toEqual({ perSecond: 1_000, burst: 3, status: 14 });
+    const learned = of('concurrency: { min: 2000 }\nloadShed: { priorityHeader: X-P }');
+    expect(learned.concurrency).toMatchObject({ initial: 2_000, min: 2_000, max: 2_000, windowMs: 100 });
+    expect(learned.loadShed).toEqual({ ...DEFAULT_LOAD_SHED, priorityHeader: 'x-p' });
     const breaker = of('circuitBreaker: { maxPending: 7 }').circuitBreaker;
     expect(breaker).toEqual({ ...DEFAULT_BREAKER, maxPending: 7 });
     const text =
@@ -142,6 +150,10 @@ describe('failover policies of the file', () => {
     ['circuitBreaker: { maxRequest: 3 }', 'unknown key "maxRequest" at circuitBreaker'],
     ['hedging: { attempts: 1 }', 'from 2 to 5'],
     ['hedging: {}\nretry: { attempts: 2 }', 'a call is either retried or hedged'],
+    ['rateLimit: { status: 7 }', 'cannot end with status 7'],
+    ['rateLimit: { burst: 0 }', 'from 1 to'],
+    ['concurrency: { min: 9, max: 8 }', 'from 9 to'],
+    ['loadShed: {}', 'no limit of calls in flight by which load could be shed'],
     ['outlier: { cap: some }', 'outlier.cap'],
     ['outlier: { failurePercent: { thresholdPercent: 101 } }', 'from 0 to 100'],
     ['outlier: { consecutive5xx: 3 }', 'unknown key "consecutive5xx" at outlier'],
