@@ -34,7 +34,7 @@ export interface Kin {
   readonly base: Context;
   /** Null: it is a cluster's own. */
   readonly cluster: Context | null;
-  /** Null: the machine's. */
+  /** Null: the cluster's. */
   readonly counters: Counters | null;
 }
 
@@ -105,7 +105,7 @@ export class Context {
     const cluster = kin === null ? null : kin.cluster;
     this.timers = base === null ? new TimerTable() : base.timers;
     this.answers = base === null ? new Answers() : base.answers;
-    this.counters = kin?.counters ?? base?.counters ?? new Counters();
+    this.counters = kin?.counters ?? cluster?.counters ?? new Counters();
     this.#attempts = base === null ? [] : base.#attempts;
     this.load = cluster === null ? new Load() : cluster.load;
     this.waiting = new WaitList(this.counters, this.load);

@@ -1,4 +1,4 @@
-/** The machine's counters. Gauges are derived or go back to zero when all is quiet. */
+/** The counters of one cluster; those of the first one count connections from callers, too. Gauges are derived or go back to zero when all is quiet. */
 
 /** Slots of `callsByStatus`: 0..16 the known numbers, then other numbers, then calls that are not gRPC. */
 const STATUS_OTHER = 17;
@@ -35,6 +35,21 @@ export class Counters {
 
   get callsAlive(): number {
     return this.callsStarted - this.callsEnded;
+  }
+
+  /** Those of several clusters together. */
+  static total(all: readonly Counters[]): Counters {
+    const total = new Counters();
+    const sums = total as unknown as Record<string, number>;
+    for (const one of all) {
+      for (const [name, value] of Object.entries(one)) {
+        if (typeof value === 'number') sums[name] = (sums[name] as number) + value;
+      }
+      one.callsByStatus.forEach((count, slot) => {
+        total.callsByStatus[slot] = (total.callsByStatus[slot] as number) + count;
+      });
+    }
+    return total;
   }
 
   callEnded(grpcStatus: number, isGrpc: boolean): void {

@@ -36,6 +36,8 @@ export class Router {
   readonly contexts: Context[] = [];
   /** By name, the default one included. */
   readonly clusters = new Map<string, Context>();
+  /** Of all that count calls, the base's not among them. */
+  readonly counters: Counters[] = [];
   readonly #base: Context;
   readonly #table: RouteTable;
   readonly #routes: readonly Route[];
@@ -107,6 +109,7 @@ export class Router {
     const told = counters === null ? observer : null;
     const context = new Context(config, environment, told, random, { base: this.#base, cluster, counters });
     this.contexts.push(context);
+    if (cluster === null) this.counters.push(context.counters);
     return context;
   }
 }

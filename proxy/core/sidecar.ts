@@ -2,6 +2,7 @@
 import type { Endpoint, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_CLUSTER } from '../policy/routes/config.ts';
 import { Context } from './context.ts';
+import { Counters } from './counters.ts';
 import { DownstreamSession } from './downstream-session.ts';
 import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
 import type { Observer } from './observer.ts';
@@ -23,6 +24,7 @@ export class Sidecar implements SidecarMachine {
   #goneAway = false;
   /** All contexts; there is one without routes. */
   readonly #contexts: readonly Context[];
+  readonly #counters: readonly Counters[];
 
   /** `random`: uniform in [0, 1). `observer`: null in production. */
   constructor(
@@ -36,6 +38,7 @@ export class Sidecar implements SidecarMachine {
     const router = config.routing === null ? null : new Router(context, config.routing);
     context.router = router;
     this.#contexts = router === null ? [context] : [context, ...router.contexts];
+    this.#counters = router === null ? [context.counters] : [context.counters, ...router.counters];
     for (const [name, cluster] of router?.clusters ?? [[DEFAULT_CLUSTER, context]]) {
       this.#sets.set(name, new EndpointSet(cluster));
     }
@@ -84,7 +87,7 @@ export class Sidecar implements SidecarMachine {
   }
 
   get drained(): boolean {
-    return this.#goneAway && this.#context.counters.callsAlive === 0;
+    return this.#goneAway && this.callsAlive === 0;
   }
 
   get ready(): boolean {
@@ -97,7 +100,9 @@ export class Sidecar implements SidecarMachine {
   }
 
   get callsAlive(): number {
-    return this.#context.counters.callsAlive;
+    let alive = 0;
+    for (const counters of this.#counters) alive += counters.callsAlive;
+    return alive;
   }
 
   /** Why it is not ready, for people; '' when it is. */
@@ -108,7 +113,7 @@ export class Sidecar implements SidecarMachine {
   }
 
   stats(): SidecarStats {
-    const { counters } = this.#context;
+    const counters = Counters.total(this.#counters);
     let [ejections, ejectionsOverCap, ejected] = [0, 0, 0];
     for (const { context } of this.#sets.values()) {
       if (context.outliers === null) continue;

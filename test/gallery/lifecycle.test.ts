@@ -53,7 +53,7 @@ const EXHIBITS: Exhibit[] = [
     changes: [
       {
         file: 'proxy/core/sidecar.js',
-        line: 'return this.#goneAway && this.#context.counters.callsAlive === 0;',
+        line: 'return this.#goneAway && this.callsAlive === 0;',
         becomes: 'return this.#goneAway;',
       },
     ],
@@ -66,7 +66,7 @@ const EXHIBITS: Exhibit[] = [
     changes: [
       {
         file: 'proxy/core/sidecar.js',
-        line: 'return this.#goneAway && this.#context.counters.callsAlive === 0;',
+        line: 'return this.#goneAway && this.callsAlive === 0;',
         becomes: 'return false;',
       },
     ],

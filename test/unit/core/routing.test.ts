@@ -145,6 +145,35 @@ describe('what a route has of its own', () => {
   });
 });
 
+it('each cluster has its own retry budget, and all count together in the figures', () => {
+  const none = { ...POLICIES, retry: { ...retry, budget: 0, budgetMinConcurrent: 1 } };
+  const routing = {
+    clusters: ['b', 'c'].map((name) => ({ name, policies: none })),
+    routes: [to('b', { match: { headers: { to: 'b' } } }), to('c')],
+  };
+  const mesh = new FakeMesh([], { config: { routing } });
+  for (const name of ['b', 'c']) mesh.sidecar.handleEndpoints([endpoint(name)], name);
+  mesh.connectAll();
+  const first = mesh.call('hi', [['to', 'b']]);
+  mesh.refuse('b', 14);
+  const second = mesh.call('hi', [['to', 'b']]);
+  mesh.refuse('b', 14);
+  expect([first.status, second.status]).toEqual([-1, 14]);
+  const other = mesh.call();
+  mesh.refuse('c', 14);
+  expect(other.status).toBe(-1);
+  expect(mesh.sidecar.stats()).toMatchObject({
+    callsStarted: 3,
+    callsAlive: 2,
+    retriesAlive: 2,
+    retriesOverBudget: 1,
+    connectionsDownstream: 1,
+    connectionsUpstream: 2,
+  });
+  expect(mesh.sidecar.stats().callsByStatus[14]).toBe(1);
+  expect(mesh.sidecar.callsAlive).toBe(2);
+});
+
 describe('splits', () => {
   it('by weight, with the random numbers that the machine is given', () => {
     let next = 0;
