@@ -4,7 +4,6 @@ import { check, load, scenario } from 'meshwright';
 export default scenario('split views', {
   shows:
     'Of five sidecars one hears late, one is told nonsense, one misses a change, one gets two in the wrong order: no call is lost, and at the end all agree.',
-  worlds: ['virtual'],
   mesh: {
     services: { greeter: { instances: 6 } },
     sidecar: {

@@ -4,7 +4,6 @@ import { check, load, scenario } from 'meshwright';
 export default scenario('a stale control plane', {
   shows:
     'One sidecar hears nothing for three seconds, another loses its stream: both go on with what they know, lose no call, and catch up.',
-  worlds: ['virtual'],
   mesh: {
     services: { greeter: { instances: 6, latency: load.lognormal({ medianMs: 5, p99Ms: 30 }) } },
     sidecar: {

@@ -11,14 +11,14 @@ type Event = (typeof CONFIG_EVENTS)[number];
 
 const CHANGES: readonly number[] = [ENDPOINT_CHANGES.indexOf('added'), ENDPOINT_CHANGES.indexOf('removed')];
 const ENDPOINTS = 1;
+/** Real world: at the end, an answer may still be on its way so long after the response. */
+const ANSWER_NS = 1_000e6;
 
-/** Virtual world: only there the control plane is part of the journal. */
 export function configAnswers(): CheckSpec {
   const spec: CheckSpec = {
     name: 'configAnswers',
     params: {},
-    worlds: ['virtual'],
-    start: () => new ConfigAnswers(spec),
+    start: ({ world }) => new ConfigAnswers(spec, world === 'real' ? ANSWER_NS : 0),
   };
   return spec;
 }
@@ -31,7 +31,7 @@ interface Awaited {
 }
 
 class ConfigAnswers implements CheckRun {
-  readonly kinds = [Kind.config, Kind.endpointChanged, Kind.sidecarState];
+  readonly kinds = [Kind.config, Kind.endpointChanged, Kind.sidecarState, Kind.phase];
   readonly #spec: CheckSpec;
   readonly #awaited = new Map<number, Awaited>();
   readonly #broken = new Evidence();
@@ -40,19 +40,25 @@ class ConfigAnswers implements CheckRun {
   #answers = 0;
   #refused = 0;
 
-  constructor(spec: CheckSpec) {
+  readonly #graceNs: number;
+  #lastNs = 0;
+
+  constructor(spec: CheckSpec, graceNs: number) {
+    this.#graceNs = graceNs;
     this.#spec = spec;
   }
 
   onEvent(event: EventView): void {
+    this.#lastNs = event.tNs;
     if (event.kind === Kind.config) this.#config(event);
     // A sidecar that ends answers nothing, and one that begins has no last good set.
     else if (event.kind === Kind.sidecarState) this.#forget(event.sidecar);
-    else if (CHANGES.includes(event.code)) this.#changed(event);
+    else if (event.kind === Kind.endpointChanged && CHANGES.includes(event.code)) this.#changed(event);
   }
 
   finish(): Verdict {
     for (const { sidecar, atNs, seq } of this.#awaited.values()) {
+      if (atNs > this.#lastNs - this.#graceNs && this.#graceNs > 0) continue;
       if (this.#broken.add(atNs, seq))
         this.#broken.first = `Sidecar ${sidecar} never answered a response that came at ${atTime(atNs)}.`;
     }

@@ -114,12 +114,6 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
         at,
         'a control plane tells of one cluster: give one of them',
       );
-    if ((spec.worlds ?? ['real']).includes('real'))
-      throw scenarioError(
-        'a control plane is there in the virtual world only',
-        place,
-        "write worlds: ['virtual']",
-      );
   }
   return { ...sidecar, replicas };
 }

@@ -14,6 +14,8 @@ export class Members {
   readonly #onChange: (instance: number, state: MemberState) => void;
   readonly #states = new Map<number, MemberState>();
   readonly #addresses = new Map<number, string>();
+  /** Told the set of the default cluster with each write. */
+  onSet: (entries: readonly EndpointEntry[]) => void = () => undefined;
 
   constructor(
     folder: string,
@@ -60,7 +62,9 @@ export class Members {
     const present = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
     for (const [cluster, file] of this.#files) {
       const own = present.filter(([instance]) => clusterOfInstance(this.#routing, instance) === cluster);
-      file.write(own.map(([instance, state]) => this.#entry(instance, state)));
+      const entries = own.map(([instance, state]) => this.#entry(instance, state));
+      file.write(entries);
+      if (cluster === DEFAULT_CLUSTER) this.onSet(entries);
     }
   }
 

@@ -10,6 +10,7 @@ import { MeshwrightError } from '../base/errors.ts';
 import type { Control } from '../faults/controls.ts';
 import { INSTANCE_STATES, Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { World, WorldOptions } from '../spec/world.ts';
+import { RealControlPlane } from './control-plane.ts';
 import { InstanceFleet } from './instance/fleet.ts';
 import { LoadDriver } from './load/driver.ts';
 import type { FullLoad } from './load/worker.ts';
@@ -45,6 +46,7 @@ class RealWorld implements World {
   readonly #fleet: InstanceFleet;
   readonly #sidecars: SidecarFleet;
   readonly #members: Members;
+  #controlPlane: RealControlPlane | null = null;
   #network: { driver: ToxiproxyDriver; external: boolean } | null = null;
   #load: LoadDriver | null = null;
   #loadFromNs = -1;
@@ -83,10 +85,17 @@ class RealWorld implements World {
       mesh.sidecar,
     );
     const endpointsFile = this.#members.path;
+    if (mesh.sidecar.discovery !== undefined) {
+      const controlPlane = new RealControlPlane(mesh.service, recorder, this.#clock);
+      this.#controlPlane = controlPlane;
+      this.#members.onSet = (entries) =>
+        controlPlane.plane.changed(entries.map((one) => ({ draining: false, ...one })));
+    }
     this.#sidecars = new SidecarFleet({
       mesh,
       folder: this.#folder,
       endpointsFile,
+      controlPlane: this.#controlPlane,
       epochNs,
       table,
       recorder,
@@ -201,6 +210,7 @@ class RealWorld implements World {
     this.#network = await network;
     await Promise.all(initial.map(async (index) => this.#open(index, (await ports[index]) as number)));
     this.#members.setAll(initial);
+    await this.#controlPlane?.start();
     await this.#sidecars.start();
     await this.#sidecars.waitPickable(initial);
     await this.#load.setTargets(this.#targets());
@@ -209,6 +219,8 @@ class RealWorld implements World {
   async #carryOut(control: Control): Promise<void> {
     if (control.op === 'sidecar')
       return this.#sidecars.act(control.sidecar, control.act, () => this.#retarget());
+    if (control.op === 'xds')
+      return this.#controlPlane?.plane.set(control.sidecar, control.fault, control.effect);
     const { instance } = control;
     const driver = this.#driver();
     switch (control.op) {
@@ -318,6 +330,7 @@ class RealWorld implements World {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#break(new MeshwrightError('MW_INTERRUPTED', 'the run has been stopped'));
     this.#stopWatch();
+    this.#controlPlane?.close();
     this.#table.close();
     try {
       this.#fleet.release();

@@ -1,107 +1,48 @@
-/** The control plane of a virtual mesh: the protocol's own core, told of every change; and what faults make of what it says to whom. */
+/** The control plane of a virtual mesh, on the virtual clock and with nothing encoded. */
 import type { XdsEffect } from '../faults/controls.ts';
+import { CONFIG_EVENTS, Kind } from '../journal/events.ts';
+import { type ConfigEvent, Plane } from '../plane/plane.ts';
 import { DEFAULT_CLUSTER } from '../spec/routing.ts';
 import type { XdsSpec } from '../spec/scenario.ts';
-import type { Endpoint } from '../../proxy/policy/config.ts';
-import { buildMessages, type MeshPlan } from '../../proxy/xds/build.ts';
-import { type Codec, ENDPOINTS, PLAIN_CODEC } from '../../proxy/xds/messages.ts';
-import { XdsServer } from '../../proxy/xds/server.ts';
-import { type Messages, Snapshot } from '../../proxy/xds/snapshot.ts';
+import { PLAIN_CODEC, TYPES, type TypeUrl } from '../../proxy/xds/messages.ts';
 import type { Announcer, Sets } from './discovery.ts';
 import type { Kernel } from './kernel.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 import { XdsLine } from './xds-line.ts';
 
-/** The listener that sidecars follow. */
-export const LISTENER_NAME = 'front';
-
-/** An assignment that is no message. */
-const UNPARSABLE: Codec = {
-  ...PLAIN_CODEC,
-  pack: (type, message) => ({ type_url: type, value: type === ENDPOINTS ? null : message }),
-};
-
 export class XdsPlane implements Announcer {
   readonly kernel: Kernel;
   readonly spec: XdsSpec;
-  readonly server: XdsServer;
-  readonly #service: string;
-  readonly #lines: XdsLine[] = [];
-  /** By sidecar, then by fault. */
-  readonly #effects = new Map<number, Map<number, XdsEffect>>();
-  #messages: Messages;
-  #responses = 0;
+  readonly plane: Plane;
 
   constructor(kernel: Kernel, spec: XdsSpec, service: string) {
     this.kernel = kernel;
     this.spec = spec;
-    this.#service = service;
-    this.#messages = this.#messagesOf([]);
-    this.server = new XdsServer(PLAIN_CODEC, 1, this.#messages);
+    this.plane = new Plane({
+      service,
+      codec: PLAIN_CODEC,
+      garbage: null,
+      nowNs: () => kernel.nowNs,
+      later: (waitNs, task) => kernel.later(kernel.nowNs + waitNs, task),
+      note: (sidecar, event, response, type) => this.note(sidecar, event, response, type),
+    });
   }
 
   changed(sets: Sets): void {
-    this.#messages = this.#messagesOf(sets.get(DEFAULT_CLUSTER) ?? []);
-    const snapshot = this.server.revise(this.#messages);
-    if (snapshot !== null) for (const line of this.#lines) line.revise(snapshot);
+    this.plane.changed(sets.get(DEFAULT_CLUSTER) ?? []);
   }
 
   attach(host: SidecarHost): void {
-    const line = new XdsLine(host, this);
-    this.#lines.push(line);
-    line.start();
+    new XdsLine(host, this).start();
   }
 
-  /** Begins or, with null, ends what a fault does to a sidecar. */
   set(sidecar: number, fault: number, effect: XdsEffect | null): void {
-    const effects = this.#effects.get(sidecar) ?? new Map<number, XdsEffect>();
-    this.#effects.set(sidecar, effects);
-    const before = effects.get(fault);
-    if (effect === null) effects.delete(fault);
-    else effects.set(fault, effect);
-    for (const line of this.#lines) {
-      if (line.host.index !== sidecar) continue;
-      if (effect !== null) line.effectBegan(effect);
-      else if (before !== undefined) line.effectEnded(before);
-    }
+    this.plane.set(sidecar, fault, effect);
   }
 
-  effect<K extends XdsEffect['kind']>(sidecar: number, kind: K): Extract<XdsEffect, { kind: K }> | null {
-    for (const effect of this.#effects.get(sidecar)?.values() ?? [])
-      if (effect.kind === kind) return effect as Extract<XdsEffect, { kind: K }>;
-    return null;
-  }
-
-  /** A number for each response of the run. */
-  nextResponse(): number {
-    return this.#responses++;
-  }
-
-  /** The truth of now, spoilt: whoever took it would have one endpoint that cannot be. */
-  spoilt(unparsable: boolean): Snapshot {
-    const { serial } = this.server.snapshot;
-    const bad = this.#messagesOf([{ address: '0.0.0.0:0', id: 'nobody', draining: false }]);
-    return new Snapshot(
-      serial,
-      { ...this.#messages, [ENDPOINTS]: bad[ENDPOINTS] ?? [] },
-      unparsable ? UNPARSABLE : PLAIN_CODEC,
-    );
-  }
-
-  #messagesOf(endpoints: readonly Endpoint[]): Messages {
-    const plan: MeshPlan = {
-      services: {
-        [this.#service]: {
-          endpoints: endpoints.map(({ address, id, draining, weight }) => ({
-            address,
-            id,
-            ...(draining ? { health: 'draining' as const } : {}),
-            ...(weight === undefined || weight === 1 ? {} : { weight }),
-          })),
-        },
-      },
-      listeners: { [LISTENER_NAME]: { routes: [{ service: this.#service }] } },
-    };
-    return buildMessages(plan, PLAIN_CODEC);
+  note(sidecar: number, event: ConfigEvent, response: number, type: string | null): void {
+    const { journal, nowNs } = this.kernel;
+    const detail = type === null ? -1 : TYPES.indexOf(type as TypeUrl);
+    journal.write(Kind.config, nowNs, response, -1, -1, CONFIG_EVENTS.indexOf(event), detail, sidecar);
   }
 }

@@ -1,4 +1,5 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
+import { LISTENER_NAME } from '../../plane/plane.ts';
 import { KEY_HEADER } from '../../spec/balancer.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
@@ -16,13 +17,15 @@ const FAILOVER_SECTIONS = [
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 
-/** Only what was given; the sidecar fills in its own defaults. */
-export function sidecarConfig(spec: SidecarSpec): Record<string, unknown> {
+/** Only what was given; the sidecar fills in its own defaults. `controlPlane`: HOST:PORT of the one it follows. */
+export function sidecarConfig(spec: SidecarSpec, controlPlane?: string): Record<string, unknown> {
   const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
   const config: Record<string, unknown> = { drainMs, drainDelayMs };
   Object.assign(config, policies(spec));
   for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
   if (spec.tag !== undefined) config['tag'] = spec.tag;
+  if (spec.discovery !== undefined)
+    config['discovery'] = { ...defined(spec.discovery), server: controlPlane, listener: LISTENER_NAME };
   if (spec.routes === undefined) return config;
   config['clusters'] = Object.fromEntries(
     Object.entries(spec.clusters ?? {}).map(([name, cluster]) => [

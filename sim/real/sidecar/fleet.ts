@@ -18,6 +18,8 @@ export interface SidecarFleetOptions {
   mesh: MeshPlan;
   folder: string;
   endpointsFile: string;
+  /** Followed instead of that file, or null. */
+  controlPlane: { readonly listen: string } | null;
   epochNs: bigint;
   table: ProcessTable;
   recorder: Recorder;
@@ -47,10 +49,11 @@ export class SidecarFleet {
 
   /** Starts all at once; resolves when each of them listens. */
   async start(): Promise<void> {
-    const { mesh, folder, endpointsFile, epochNs, table, recorder, now } = this.#options;
+    const { mesh, folder, controlPlane, epochNs, table, recorder, now } = this.#options;
+    const endpointsFile = controlPlane === null ? this.#options.endpointsFile : null;
     if (mesh.sidecar.replicas === 0) return;
     const config = join(folder, 'sidecar.json');
-    writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar), null, 1)}\n`);
+    writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar, controlPlane?.listen), null, 1)}\n`);
     if (mesh.handsOver === true) this.#controlFolder = mkdtempSync(join(tmpdir(), 'mw-'));
     const controlFolder = this.#controlFolder;
     for (let index = 0; index < mesh.sidecar.replicas; index++) {

@@ -23,7 +23,8 @@ export interface MemberOptions {
   index: number;
   /** Paths of the configuration, of the endpoints, and of the folder for control sockets, null where none is replaced. */
   config: string;
-  endpointsFile: string;
+  /** Null where the configuration says where endpoints come from. */
+  endpointsFile: string | null;
   controlFolder: string | null;
   epochNs: bigint;
   table: ProcessTable;
@@ -116,7 +117,9 @@ export class SidecarMember {
 
   async #launch(control: string[], listen: string, admin: string): Promise<Child> {
     const { index, config, endpointsFile, epochNs, table, recorder, indexOf, onChange } = this.#options;
-    const args = ['--listen', listen, '--admin', admin, '--endpoints', endpointsFile, '--config', config];
+    const args = ['--listen', listen, '--admin', admin, '--config', config];
+    if (endpointsFile === null) args.push('--xds-node', `sidecar/${index}`);
+    else args.push('--endpoints', endpointsFile);
     args.push(
       '--watch-stdin',
       '--trace-fd',

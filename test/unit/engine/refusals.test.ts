@@ -89,11 +89,6 @@ describe('the mesh', () => {
       { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', versions: 'new' } } } },
       /'versions' is "new"/,
     ],
-    [
-      'a control plane in the real world',
-      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds' } } } },
-      /in the virtual world only/,
-    ],
   ])('%s', (_what, change, words) => {
     expect(refusal('refused', { ...GOOD, ...change }).toString()).toMatch(words);
   });
