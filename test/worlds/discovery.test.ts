@@ -29,7 +29,7 @@ describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
             discovery: { kind: 'xds', variant, versions: 'rising', backoffBaseMs: 100, backoffMaxMs: 200 },
           },
         },
-        load: load.open({ ratePerSecond: 200, forMs: 4_000 }),
+        load: load.open({ ratePerSecond: 200, forMs: 5_500 }),
         faults: (at) => [
           at(500).xds.delay('sidecar/1', { by: 600, for: 1_500 }),
           at(500).xds.nack('sidecar/2', { for: 1_500 }),
@@ -40,7 +40,7 @@ describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
           at(500).xds.silence('sidecar/7', { for: 1_500, cut: true }),
           at(600).remove('greeter/1'),
           at(900).remove('greeter/2'),
-          at(3_000).add('greeter'),
+          at(2_500).add('greeter'),
         ],
         checks: [check.configAnswers(), check.noLostRequests(), check.noCallsToDeparted({ withinMs: 500 })],
       });
@@ -58,7 +58,7 @@ describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
       // Who leaves is gone from every view, and who joins is in it.
       for (let sidecar = 0; sidecar < TOLD.length; sidecar++) {
         const picks = (instance: number) =>
-          seen.on(Kind.attemptSent, instance, 3_600, 4_000).filter((one) => one.sidecar === sidecar).length;
+          seen.on(Kind.attemptSent, instance, 4_500, 5_500).filter((one) => one.sidecar === sidecar).length;
         expect([picks(0) > 0, picks(1), picks(2), picks(3) > 0, picks(4) > 0]).toEqual([
           true,
           0,
