@@ -138,7 +138,6 @@ export class Prober implements TimerOwner, HealthProbe, ProbeStream {
   }
 
   #schedule(): void {
-    if (this.#timer.armed || this.#stopped) return;
     const { timers, nowNs, random } = this.#context;
     const { onEdge } = this.#upstream.health;
     timers.arm(

@@ -66,7 +66,7 @@ export class TcpProbe implements TimerOwner, HealthProbe {
     );
     const { onEdge } = this.#upstream.health;
     const waitNs = nextCheckNs(this.#config, this.#startedNs, nowNs, this.#checks, onEdge, random());
-    if (!this.#upstream.removed) timers.arm(this.#timer, nowNs, waitNs);
+    timers.arm(this.#timer, nowNs, waitNs);
   }
 
   #forget(): void {

@@ -148,7 +148,7 @@ export class Watcher implements TimerOwner, HealthProbe, ProbeStream {
   }
 
   #schedule(): void {
-    if (this.#upstream.connections === 0 || this.#timer.armed) return;
+    if (this.#upstream.connections === 0) return;
     const { timers, nowNs, random } = this.#context;
     const waitNs = nextCheckNs(this.#config, nowNs, nowNs, AFTER_FIRST, false, random());
     timers.arm(this.#timer, nowNs, waitNs);

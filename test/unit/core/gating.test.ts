@@ -40,6 +40,11 @@ describe('the rate limit', () => {
       route('Free', { rateLimit: null }),
       { ...route('Rest', {}), match: {} },
     ];
+    const alone = new FakeMesh(2, {
+      config: { circuitBreaker: DEFAULT_BREAKER, routing: { clusters: [], routes } },
+    });
+    const own = (): number => alone.call(null, [[':path', '/my_service.MyService/Own']]).status;
+    expect([own(), own()]).toEqual([-1, 8]);
     const mesh = new FakeMesh(2, { config: { rateLimit, routing: { clusters: [], routes } } });
     const statuses = (method: string, count: number): number[] =>
       Array.from(

@@ -63,3 +63,14 @@ it('a timer without any time to go waits for the next look', () => {
   table.fire(6);
   expect(fired).toEqual([1]);
 });
+
+it('a timer that waits in the heap can be put to rest, wherever it stands', () => {
+  const table = new TimerTable(1);
+  const fired: number[] = [];
+  const timers = Array.from({ length: 6 }, (_, at) => new OwnedTimer({ handleTimer: () => fired.push(at) }));
+  timers.forEach((timer, at) => table.arm(timer, 0, 10 + ((at * 7) % 5)));
+  for (const at of [2, 5]) table.cancel(timers[at] as OwnedTimer);
+  table.fire(100);
+  expect(fired.sort()).toEqual([0, 1, 3, 4]);
+  expect(table.nextNs).toBe(Infinity);
+});

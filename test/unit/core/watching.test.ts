@@ -87,6 +87,8 @@ describe('watching', () => {
     atOnce.refuse('a', 12);
     atOnce.pass(10_000 * MS);
     expect([atOnce.sidecar.ready, atOnce.sidecar.stats().healthChecks]).toEqual([true, 1]);
+    atOnce.endpoints([]);
+    expect(atOnce.sidecar.stats()).toMatchObject({ healthChecks: 1, connectionsUpstream: 0 });
     const http = meshWith(watch);
     http.port('a').onHeaders(stream(http), headerBlock([[':status', '404']]), true);
     expect(http.sidecar.ready).toBe(true);
