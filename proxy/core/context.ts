@@ -36,6 +36,8 @@ export interface Kin {
   readonly cluster: Context | null;
   /** Null: the cluster's. */
   readonly counters: Counters | null;
+  /** Another target of the same route, with which it shares the route's rate limit; null: none, or the first. */
+  readonly sibling: Context | null;
 }
 
 export class Context {
@@ -130,7 +132,7 @@ export class Context {
     else this.throttle = config.retryThrottling === null ? null : new RetryThrottle(config.retryThrottling);
     this.breaker = config.circuitBreaker === null ? null : new Breaker(this, config.circuitBreaker);
     const isGated = this.breaker !== null || this.concurrency !== null || config.rateLimit !== null;
-    this.gate = isGated ? new Gate(this, (cluster ?? base)?.gate ?? null) : null;
+    this.gate = isGated ? new Gate(this, (kin?.sibling ?? cluster ?? base)?.gate ?? null) : null;
   }
 
   pickFirst(request: HeaderBlock): Upstream | null {

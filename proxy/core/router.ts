@@ -74,10 +74,14 @@ export class Router {
   }
 
   #route({ targets, mirror, rewrite: change }: RouteConfig): Route {
-    const contexts = targets.map(({ cluster, policies }) => {
+    const contexts: Context[] = [];
+    for (const { cluster, policies } of targets) {
       const own = this.#cluster(cluster);
-      return policies === null ? own : this.#context({ ...own.config, ...policies }, own);
-    });
+      const sibling = contexts[0] ?? null;
+      contexts.push(
+        policies === null ? own : this.#context({ ...own.config, ...policies }, own, null, sibling),
+      );
+    }
     const split = targets.length === 1 ? null : new Split(targets.map(({ weight }) => weight));
     let mirrors: Mirrors | null = null;
     if (mirror !== null) {
@@ -88,6 +92,8 @@ export class Router {
         ...own.config,
         tag: null,
         hedging: null,
+        // A copy must not take what a call could need.
+        rateLimit: null,
         retry: { ...retry, attempts: 1 },
         timeout: { ...timeout, callMs },
       };
@@ -103,11 +109,17 @@ export class Router {
     return context;
   }
 
-  #context(config: SidecarConfig, cluster: Context | null, counters: Counters | null = null): Context {
+  #context(
+    config: SidecarConfig,
+    cluster: Context | null,
+    counters: Counters | null = null,
+    sibling: Context | null = null,
+  ): Context {
     const { environment, observer, random } = this.#base;
     // Copies are nobody's calls: what is told of calls is not told of them.
     const told = counters === null ? observer : null;
-    const context = new Context(config, environment, told, random, { base: this.#base, cluster, counters });
+    const kin = { base: this.#base, cluster, counters, sibling };
+    const context = new Context(config, environment, told, random, kin);
     this.contexts.push(context);
     if (cluster === null) this.counters.push(context.counters);
     return context;

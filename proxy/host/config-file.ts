@@ -91,11 +91,11 @@ function routingText({ clusters, routes }: ConfigFile, beside: Beside): string |
     clusters: Object.fromEntries(
       Object.entries(clusters ?? {}).map(([name, cluster]) => [name, defined(clusterTexts(cluster, beside))]),
     ),
-    routes: (routes ?? []).map(({ retry, timeout, hashHeader, match, rewrite, ...route }) => ({
+    routes: (routes ?? []).map(({ retry, timeout, rateLimit, hashHeader, match, rewrite, ...route }) => ({
       ...route,
       match: match === undefined ? undefined : (defined(match) as MatchConfig),
       rewrite: rewrite === undefined ? undefined : (defined(rewrite) as RewriteConfig),
-      own: defined({ ...clusterTexts({ retry, timeout }, beside), 'hash-header': hashHeader }),
+      own: defined({ ...clusterTexts({ retry, timeout, rateLimit }, beside), 'hash-header': hashHeader }),
     })),
   };
   return JSON.stringify(raw);

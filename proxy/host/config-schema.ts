@@ -146,7 +146,9 @@ const PLAIN_SCHEMA = z.strictObject({
 const { upstream, endpoints, balancer, health, retry, timeout } = PLAIN_SCHEMA.shape;
 const CLUSTER = { upstream, endpoints, balancer, health, retry, timeout, ...FAILOVER_SCHEMA };
 
-export const CONFIG_SCHEMA = PLAIN_SCHEMA.extend(routingShape(z.strictObject(CLUSTER), retry, timeout));
+const ROUTE = { retry, timeout, rateLimit: FAILOVER_SCHEMA.rateLimit };
+
+export const CONFIG_SCHEMA = PLAIN_SCHEMA.extend(routingShape(z.strictObject(CLUSTER), ROUTE));
 
 export type ConfigFile = z.infer<typeof CONFIG_SCHEMA>;
 

@@ -4,19 +4,15 @@ import { z } from 'zod';
 const text = (what: string) => z.string().describe(what).optional();
 const STAR = "exact, or with a star at one end: 'abc*', '*abc'; '*' is anything that is there";
 
-/** `cluster`, `retry`, `timeout`: what a cluster, or a route, may have of its own. */
-export function routingShape<C extends z.ZodType, R extends z.ZodType, T extends z.ZodType>(
-  cluster: C,
-  retry: R,
-  timeout: T,
-) {
+/** `cluster`, `own`: what a cluster, and what a route, may have of its own. */
+export function routingShape<C extends z.ZodType, O extends z.ZodRawShape>(cluster: C, own: O) {
   return {
     clusters: z
       .record(z.string(), cluster)
       .describe('further sets of endpoints by name; a section that one leaves out is that of the file')
       .optional(),
     routes: z
-      .array(routeShape(retry, timeout))
+      .array(routeShape(own))
       .max(1_000)
       .describe(
         "the first that matches takes the call; none: UNIMPLEMENTED. The endpoints outside of clusters are the cluster 'default'",
@@ -25,7 +21,7 @@ export function routingShape<C extends z.ZodType, R extends z.ZodType, T extends
   };
 }
 
-function routeShape<R extends z.ZodType, T extends z.ZodType>(retry: R, timeout: T) {
+function routeShape<O extends z.ZodRawShape>(own: O) {
   return z.strictObject({
     name: text('for people'),
     match: z
@@ -62,7 +58,6 @@ function routeShape<R extends z.ZodType, T extends z.ZodType>(retry: R, timeout:
       })
       .optional(),
     hashHeader: text("the request header that the cluster's ring_hash or maglev hashes, for these calls"),
-    retry,
-    timeout,
+    ...own,
   });
 }

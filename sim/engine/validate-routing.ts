@@ -1,5 +1,7 @@
 /** Reads what a scenario says about clusters and routes: what leads nowhere is refused before the run, with what was meant. */
 import { scenarioError, show } from '../faults/params.ts';
+import type { SidecarSpec } from '../spec/scenario.ts';
+import { readFailover } from './validate-failover.ts';
 import { DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
 
 const TARGETS_MAX = 1_000;
@@ -23,6 +25,7 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
     }
     if (!Array.isArray(own) || own.length === 0)
       throw scenarioError('it has no instances', at, 'list their numbers');
+    readFailover(clusters[name] as SidecarSpec, at);
     for (const instance of own as readonly unknown[]) {
       if (!Number.isInteger(instance) || Number(instance) < 0 || Number(instance) >= instances) {
         throw scenarioError(`there is no instance ${show(instance)}`, at, `there are 0 to ${instances - 1}`);
@@ -41,6 +44,7 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
 
 function readRoute(route: RouteSpec, known: readonly string[], place: string): void {
   const { cluster, split, mirror } = route;
+  readFailover(route as SidecarSpec, place);
   if ((cluster === undefined) === (split === undefined)) {
     throw scenarioError(
       'it leads nowhere, or has both cluster and split',

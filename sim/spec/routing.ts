@@ -1,11 +1,13 @@
 /** What a scenario may say about clusters and routes: as the sidecar's configuration file says it, with instances by number. */
+import type { FailoverSpec } from './failover.ts';
 import type { SidecarSpec } from './scenario.ts';
 
 /** A named set of instances with policies of its own; a section that is not given is the sidecar's. */
 export type ClusterSpec = { instances: readonly number[] } & Pick<
   SidecarSpec,
   'balancer' | 'health' | 'retry' | 'timeout'
->;
+> &
+  FailoverSpec;
 
 /** Texts are exact, or have a star at one end. */
 export interface RouteSpec {
@@ -29,6 +31,8 @@ export interface RouteSpec {
   };
   retry?: NonNullable<SidecarSpec['retry']>;
   timeout?: NonNullable<SidecarSpec['timeout']>;
+  /** One limit for the route, whatever its clusters. */
+  rateLimit?: NonNullable<FailoverSpec['rateLimit']>;
 }
 
 export interface RoutingSpec {

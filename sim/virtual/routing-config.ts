@@ -49,9 +49,9 @@ function routeConfig(route: RouteSpec, index: number, targets: RouteConfig['targ
   };
 }
 
-function ownOf({ retry, timeout }: RouteSpec): Pick<SidecarSpec, 'retry' | 'timeout'> | null {
-  if (retry === undefined && timeout === undefined) return null;
-  return { ...(retry === undefined ? {} : { retry }), ...(timeout === undefined ? {} : { timeout }) };
+function ownOf({ retry, timeout, rateLimit }: RouteSpec): Partial<SidecarSpec> | null {
+  const given = Object.entries({ retry, timeout, rateLimit }).filter(([, section]) => section !== undefined);
+  return given.length === 0 ? null : (Object.fromEntries(given) as Partial<SidecarSpec>);
 }
 
 function policies({

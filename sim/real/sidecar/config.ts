@@ -1,6 +1,7 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
 import { LISTENER_NAME } from '../../plane/plane.ts';
 import { KEY_HEADER } from '../../spec/balancer.ts';
+import type { FailoverSpec } from '../../spec/failover.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
 
@@ -22,7 +23,6 @@ export function sidecarConfig(spec: SidecarSpec, controlPlane?: string): Record<
   const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
   const config: Record<string, unknown> = { drainMs, drainDelayMs };
   Object.assign(config, policies(spec));
-  for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
   if (spec.tag !== undefined) config['tag'] = spec.tag;
   if (spec.discovery !== undefined)
     config['discovery'] = { ...defined(spec.discovery), server: controlPlane, listener: LISTENER_NAME };
@@ -39,7 +39,7 @@ export function sidecarConfig(spec: SidecarSpec, controlPlane?: string): Record<
 
 /** The sections of a sidecar or of a cluster. */
 function policies(
-  spec: Pick<SidecarSpec, 'balancer' | 'health' | 'retry' | 'timeout'>,
+  spec: Pick<SidecarSpec, 'balancer' | 'health' | 'retry' | 'timeout'> & FailoverSpec,
 ): Record<string, unknown> {
   const config: Record<string, unknown> = {};
   if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer);
@@ -47,6 +47,7 @@ function policies(
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
   if (spec.retry !== undefined) config['retry'] = spec.retry;
   if (spec.timeout !== undefined) config['timeout'] = spec.timeout;
+  for (const section of FAILOVER_SECTIONS) if (spec[section] !== undefined) config[section] = spec[section];
   return config;
 }
 

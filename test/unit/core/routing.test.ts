@@ -138,6 +138,20 @@ describe('what a route has of its own', () => {
     expect(Object.values(counts(mesh)).filter((count) => count > 0)).toEqual([30]);
   });
 
+  it('its rate limit, one for all its targets', () => {
+    const rateLimit = { perSecond: 1, burst: 3, status: 8 };
+    const targets = ['default', 'b'].map((cluster) => ({
+      cluster,
+      weight: 1,
+      policies: { ...POLICIES, rateLimit },
+    }));
+    let next = 0;
+    const mesh = meshOf([to('b', { targets })], ['b'], { random: () => (next++ % 2) / 2 });
+    const statuses = Array.from({ length: 5 }, () => mesh.call().status);
+    expect(statuses).toEqual([-1, -1, -1, 8, 8]);
+    expect(Object.values(counts(mesh)).sort()).toEqual([1, 2]);
+  });
+
   it('outliers stay the cluster’s; their figures are those of all clusters', () => {
     const config: Partial<SidecarConfig> = {};
     const mesh = meshOf([own({})], ['b'], { config });
@@ -290,6 +304,14 @@ describe('copies', () => {
     mesh.reply('c');
     mesh.call();
     expect(counts(mesh)['c']).toBe(3);
+  });
+
+  it('take nothing of a rate that calls have', () => {
+    const rateLimit = { perSecond: 1, burst: 4, status: 8 };
+    const mesh = mirrored({ cluster: 'default', concurrentMax: 100 }, { config: { rateLimit } });
+    const statuses = Array.from({ length: 5 }, () => mesh.call().status);
+    expect(statuses).toEqual([-1, -1, -1, -1, -1]);
+    expect(counts(mesh)['a']).toBe(5);
   });
 
   it('a share of the calls', () => {

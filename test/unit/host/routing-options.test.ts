@@ -70,7 +70,7 @@ clusters:
   b: { endpoints: b.yaml, retry: { attempts: 2 }, balancer: random, health: { intervalMs: 0 } }
   c: { upstream: ["c:1", "d:2"] }
 routes:
-  - { cluster: b, timeout: { callMs: 30 } }
+  - { cluster: b, timeout: { callMs: 30 }, rateLimit: { perSecond: 7 } }
   - { cluster: c, hashHeader: x-session, retry: { attempts: 1 } }
 `,
       { 'connect-timeout-ms': '77' },
@@ -87,6 +87,7 @@ routes:
     expect(c?.policies.outlier).not.toBeNull();
     const [first, second] = (routing?.routes ?? []).map(({ targets }) => targets[0]?.policies);
     expect(first).toMatchObject({
+      rateLimit: { perSecond: 7 },
       timeout: { callMs: 30 },
       retry: { attempts: 2 },
       balancer: { name: 'random' },

@@ -56,3 +56,12 @@ test('copies arrive without a number, and are answered', async () => {
   expect(events.of(Kind.attemptAnswered, ({ call }) => call < 0)).toHaveLength(copies.length);
   expect(ends(events)).toEqual(new Set([0]));
 });
+
+test('a route’s rate limit, one for all its clusters', async () => {
+  const limited = { split: { default: 1, next: 1 }, rateLimit: { perSecond: 100, burst: 10, status: 8 } };
+  const events = await run({ clusters, routes: [limited] });
+  const served = events.of(Kind.callEnd, ({ code }) => code === 0).length;
+  expect(served).toBeGreaterThanOrEqual(28);
+  expect(served).toBeLessThanOrEqual(30);
+  expect(ends(events)).toEqual(new Set([0, 8]));
+});
