@@ -82,7 +82,7 @@ export class ControlPlane {
     const sink = {
       send: (response: object) => void stream.write(response),
       end: (code: number, details: string) =>
-        stream.destroy(Object.assign(new Error(details), { code, details })),
+        void stream.emit('error', Object.assign(new Error(details), { code, details })),
     };
     const session = variant === 'sotw' ? this.#core.openSotw(sink) : this.#core.openDelta(sink);
     const done = (): void => {

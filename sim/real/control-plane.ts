@@ -64,7 +64,11 @@ export class RealControlPlane {
   #serve(stream: Stream, variant: Variant): void {
     let session: PlaneSession | null = null;
     const cut = (reason: string): void => {
-      stream.destroy(Object.assign(new Error(reason), { code: grpc.status.UNAVAILABLE, details: reason }));
+      // Destroyed, it would tell the other side nothing.
+      stream.emit(
+        'error',
+        Object.assign(new Error(reason), { code: grpc.status.UNAVAILABLE, details: reason }),
+      );
     };
     /** Who it is, the first request says. */
     const begin = (request: Request): PlaneSession | null => {
