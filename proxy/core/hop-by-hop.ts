@@ -1,5 +1,5 @@
 /** Takes fields out of a block that belong to one connection only (RFC 9113 §8.2.2, MS-09). */
-import { HeaderBlock } from '../wire/headers.ts';
+import { HeaderBlock, type HeaderField } from '../wire/headers.ts';
 
 const CONNECTION_FIELDS = new Set([
   'connection',
@@ -20,10 +20,14 @@ export function forwardable(block: HeaderBlock): HeaderBlock {
 }
 
 function stripped(block: HeaderBlock): HeaderBlock {
-  const isAny = block.fields.some(({ name, value }) => isConnectionField(name, value));
-  const kept = (): HeaderBlock =>
-    new HeaderBlock(block.fields.filter(({ name, value }) => !isConnectionField(name, value)));
-  block.forwarded = isAny ? kept() : block;
+  const { fields } = block;
+  block.forwarded = block;
+  for (let index = 0; index < fields.length; index++) {
+    const { name, value } = fields[index] as HeaderField;
+    if (!isConnectionField(name, value)) continue;
+    block.forwarded = new HeaderBlock(fields.filter((field) => !isConnectionField(field.name, field.value)));
+    break;
+  }
   return block.forwarded;
 }
 

@@ -1,6 +1,6 @@
 /**
  * One timer table for the whole machine: a first-in first-out list per distinct duration (arming and cancelling are O(1)
- * there, since time never goes back), and a binary heap for the durations beyond a bounded number of lists.
+ * there, since time never goes back), and a binary heap for durations that come but once, or beyond a bounded number of lists.
  */
 
 const IDLE = -1;
@@ -63,6 +63,9 @@ export class TimerTable {
   readonly #heap: Timer[] = [];
   #recent: Lane | null = null;
   #hand = 0;
+  /** Durations that came once, the last few: deadlines of callers that count nanoseconds differ from call to call. */
+  readonly #strangers = new Float64Array(8);
+  #stranger = 0;
 
   constructor(lanesMax = 64) {
     this.#lanesMax = lanesMax;
@@ -130,10 +133,15 @@ export class TimerTable {
     this.nextNs = nextNs;
   }
 
-  /** The list for a duration: its own, a new one, or an empty one that changes its duration; null when all are taken. */
+  /** The list for a duration: its own, a new one, or an empty one that changes its duration; null: the heap will do. */
   #findLane(durationNs: number): Lane | null {
     const known = this.#laneOf.get(durationNs);
     if (known !== undefined) return known;
+    if (!this.#strangers.includes(durationNs)) {
+      this.#strangers[this.#stranger] = durationNs;
+      this.#stranger = (this.#stranger + 1) & 7;
+      return null;
+    }
     if (this.#lanes.length < this.#lanesMax) {
       const lane = new Lane(this.#lanes.length, durationNs);
       this.#lanes.push(lane);

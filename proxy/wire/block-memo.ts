@@ -2,31 +2,42 @@
  * Remembers what whole header blocks decode to. A block's meaning is fixed by its octets and the dynamic table; so one
  * whose decoding did not change the table is kept under (table version, octets). Bounded, and only from its second sight.
  */
-import type { HeaderBlock } from './headers.ts';
+import type { WireField } from './field.ts';
+import { HeaderBlock } from './headers.ts';
+import { requestFlaw, responseFlaw, trailersFlaw } from './validate.ts';
 
-/** A decoded block with the judgements of `validate.ts`, made once. */
+/** A decoded block with the judgements of `validate.ts`, each made once, when it is asked for. */
 export class DecodedBlock {
   readonly block: HeaderBlock;
-  /** Why it cannot begin a message in this connection's direction, or ''. */
-  readonly headFlaw: string;
-  /** Why it cannot be trailers, or ''. */
-  readonly trailersFlaw: string;
-  /** -1 where there is none. */
-  readonly contentLength: number;
   readonly listBytes: number;
+  readonly #fields: readonly WireField[];
+  readonly #isRequest: boolean;
+  #headFlaw: string | null = null;
+  #trailersFlaw: string | null = null;
 
-  constructor(
-    block: HeaderBlock,
-    headFlaw: string,
-    trailersFlaw: string,
-    contentLength: number,
-    listBytes: number,
-  ) {
-    this.block = block;
-    this.headFlaw = headFlaw;
-    this.trailersFlaw = trailersFlaw;
-    this.contentLength = contentLength;
+  /** `isRequest`: what begins a message in this connection's direction is a request. */
+  constructor(fields: readonly WireField[], isRequest: boolean, listBytes: number) {
+    this.block = new HeaderBlock(fields);
     this.listBytes = listBytes;
+    this.#fields = fields;
+    this.#isRequest = isRequest;
+  }
+
+  /** Why it cannot begin a message in this connection's direction, or ''. */
+  get headFlaw(): string {
+    this.#headFlaw ??= this.#isRequest ? requestFlaw(this.#fields) : responseFlaw(this.#fields);
+    return this.#headFlaw;
+  }
+
+  /** Why it cannot be trailers, or ''. */
+  get trailersFlaw(): string {
+    this.#trailersFlaw ??= trailersFlaw(this.#fields);
+    return this.#trailersFlaw;
+  }
+
+  /** -1 where there is none. */
+  get contentLength(): number {
+    return this.block.contentLength;
   }
 }
 

@@ -2,7 +2,7 @@
 import type { HeaderField } from './headers.ts';
 import { STATIC_TABLE } from './static-table.ts';
 
-/** What a field is, for the rules of RFC 9113 §8. */
+/** What a field is: for the rules of RFC 9113 §8, and for what policies ask of a block. */
 export const FieldKind = {
   REGULAR: 0,
   METHOD: 1,
@@ -14,6 +14,11 @@ export const FieldKind = {
   UNKNOWN_PSEUDO: 6,
   CONTENT_LENGTH: 7,
   HOST: 8,
+  TE: 9,
+  CONTENT_TYPE: 10,
+  GRPC_STATUS: 11,
+  GRPC_TIMEOUT: 12,
+  GRPC_PREVIOUS_ATTEMPTS: 13,
 } as const;
 
 export class WireField implements HeaderField {
@@ -23,16 +28,25 @@ export class WireField implements HeaderField {
   /** RFC 7541 §4.1: octets of name and value, plus 32. */
   readonly size: number;
   readonly kind: number;
+  /** Why no field may have this name, or ''. */
+  readonly nameFlaw: string;
   /** Why the field may not stand in any message, or ''. */
   readonly flaw: string;
 
-  constructor(name: string, value: string, neverIndexed: boolean) {
+  /** `named`: a field of the same name, which spares judging the name again. */
+  constructor(name: string, value: string, neverIndexed: boolean, named: WireField | null = null) {
     this.name = name;
     this.value = value;
     this.neverIndexed = neverIndexed;
     this.size = name.length + value.length + 32;
-    this.kind = KINDS.get(name) ?? (name.startsWith(':') ? FieldKind.UNKNOWN_PSEUDO : FieldKind.REGULAR);
-    this.flaw = flawOf(this.kind, name, value);
+    if (named === null) {
+      this.kind = kindOf(name);
+      this.nameFlaw = nameFlawOf(this.kind, name);
+    } else {
+      this.kind = named.kind;
+      this.nameFlaw = named.nameFlaw;
+    }
+    this.flaw = this.nameFlaw === '' ? valueFlawOf(this.kind, value) : this.nameFlaw;
   }
 }
 
@@ -40,6 +54,13 @@ export class WireField implements HeaderField {
 export function asWireField(field: HeaderField): WireField {
   return field instanceof WireField ? field : new WireField(field.name, field.value, field.neverIndexed);
 }
+
+/** One of `FieldKind`. */
+export function kindOf(name: string): number {
+  return KINDS.get(name) ?? (name.charCodeAt(0) === COLON ? FieldKind.UNKNOWN_PSEUDO : FieldKind.REGULAR);
+}
+
+const COLON = 0x3a;
 
 const KINDS: ReadonlyMap<string, number> = new Map<string, number>([
   [':method', FieldKind.METHOD],
@@ -49,6 +70,11 @@ const KINDS: ReadonlyMap<string, number> = new Map<string, number>([
   [':status', FieldKind.STATUS],
   ['content-length', FieldKind.CONTENT_LENGTH],
   ['host', FieldKind.HOST],
+  ['te', FieldKind.TE],
+  ['content-type', FieldKind.CONTENT_TYPE],
+  ['grpc-status', FieldKind.GRPC_STATUS],
+  ['grpc-timeout', FieldKind.GRPC_TIMEOUT],
+  ['grpc-previous-rpc-attempts', FieldKind.GRPC_PREVIOUS_ATTEMPTS],
 ]);
 
 /** RFC 9113 §8.2.2. */
@@ -60,14 +86,47 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-function flawOf(kind: number, name: string, value: string): string {
+function nameFlawOf(kind: number, name: string): string {
   if (kind === FieldKind.UNKNOWN_PSEUDO) return 'unknown pseudo-header';
-  if (kind === FieldKind.REGULAR) {
-    if (!isName(name)) return 'field name is empty or has a character that is not allowed';
-    if (CONNECTION_SPECIFIC.has(name)) return 'connection-specific field';
-    if (name === 'te' && value !== 'trailers') return 'te other than trailers';
+  if (kind !== FieldKind.REGULAR) return '';
+  if (!isName(name)) return 'field name is empty or has a character that is not allowed';
+  return CONNECTION_SPECIFIC.has(name) ? 'connection-specific field' : '';
+}
+
+/** What can be told of a value alone (RFC 9113 §8.2, §8.3; RFC 9110 §4.2, §5.6.2, §8.6). */
+function valueFlawOf(kind: number, value: string): string {
+  if (!isValue(value)) return 'field value has a control character or an outer space';
+  switch (kind) {
+    case FieldKind.METHOD:
+      if (value === '') return ':method is missing';
+      return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value) ? '' : ':method is not a token';
+    case FieldKind.SCHEME:
+      return /^[A-Za-z][A-Za-z0-9+.-]*$/.test(value) ? '' : ':scheme is missing or malformed';
+    case FieldKind.AUTHORITY:
+      return /^[^\s@/?#\\]*$/.test(value) ? '' : ':authority is malformed';
+    case FieldKind.PATH:
+      return isPath(value) ? '' : ':path is malformed';
+    case FieldKind.STATUS:
+      if (!/^[1-9]\d\d$/.test(value)) return ':status is missing or malformed';
+      return value === '101' ? ':status 101 does not exist in HTTP/2' : '';
+    case FieldKind.CONTENT_LENGTH:
+      return /^\d{1,15}$/.test(value) ? '' : 'content-length is not a number';
+    case FieldKind.TE:
+      return value === 'trailers' ? '' : 'te other than trailers';
+    default:
+      return '';
   }
-  return isValue(value) ? '' : 'field value has a control character or an outer space';
+}
+
+/** `*` is one as well: which methods it may go with is the block's matter. */
+function isPath(path: string): boolean {
+  if (path === '*') return true;
+  if (path.charCodeAt(0) !== 0x2f) return false;
+  for (let i = 1; i < path.length; i++) {
+    const octet = path.charCodeAt(i);
+    if (octet <= 0x20 || octet === 0x23 || octet >= 0x7f) return false;
+  }
+  return true;
 }
 
 /** Characters of a lower-case token (RFC 9110 §5.6.2, RFC 9113 §8.2). */

@@ -1,4 +1,5 @@
 /** Decoded header blocks: immutable lists of fields, with what policies ask of them computed once per distinct block. */
+import { FieldKind, WireField, kindOf } from './field.ts';
 
 /** One field as it stood in the block. Names are lower case; values are octets as latin1 text. */
 export interface HeaderField {
@@ -21,6 +22,8 @@ export class HeaderBlock {
   readonly grpcStatus: number;
   /** grpc-timeout in nanoseconds, or -1 where there is none. A malformed one is -2. */
   readonly timeoutNs: number;
+  /** content-length in octets, or -1 where there is none. */
+  readonly contentLength: number;
   /** content-type starts with application/grpc. */
   readonly isGrpc: boolean;
   /** A slot for whoever forwards the block (encoder memo); not part of its value. */
@@ -34,14 +37,33 @@ export class HeaderBlock {
     let status = 0;
     let grpcStatus = -1;
     let timeoutNs = -1;
+    let contentLength = -1;
     let isGrpc = false;
-    for (const { name, value } of fields) {
-      if (name === ':path') path = value;
-      else if (name === ':method') method = value;
-      else if (name === ':status') status = /^\d{3}$/.test(value) ? Number(value) : 0;
-      else if (name === 'grpc-status') grpcStatus = /^\d{1,9}$/.test(value) ? Number(value) : 2;
-      else if (name === 'grpc-timeout') timeoutNs = parseGrpcTimeout(value);
-      else if (name === 'content-type') isGrpc = value.startsWith('application/grpc');
+    for (let index = 0; index < fields.length; index++) {
+      const field = fields[index] as HeaderField;
+      const { value } = field;
+      switch (field instanceof WireField ? field.kind : kindOf(field.name)) {
+        case FieldKind.PATH:
+          path = value;
+          break;
+        case FieldKind.METHOD:
+          method = value;
+          break;
+        case FieldKind.STATUS:
+          status = /^\d{3}$/.test(value) ? Number(value) : 0;
+          break;
+        case FieldKind.CONTENT_LENGTH:
+          contentLength = Number(value);
+          break;
+        case FieldKind.GRPC_STATUS:
+          grpcStatus = /^\d{1,9}$/.test(value) ? Number(value) : 2;
+          break;
+        case FieldKind.GRPC_TIMEOUT:
+          timeoutNs = parseGrpcTimeout(value);
+          break;
+        case FieldKind.CONTENT_TYPE:
+          isGrpc = value.startsWith('application/grpc');
+      }
     }
     this.fields = fields;
     this.path = path;
@@ -49,6 +71,7 @@ export class HeaderBlock {
     this.status = status;
     this.grpcStatus = grpcStatus;
     this.timeoutNs = timeoutNs;
+    this.contentLength = contentLength;
     this.isGrpc = isGrpc;
   }
 
@@ -64,34 +87,35 @@ export function headerBlock(pairs: readonly (readonly [name: string, value: stri
   return new HeaderBlock(pairs.map(([name, value]) => ({ name, value, neverIndexed: false })));
 }
 
-const UNIT_NS: Readonly<Record<string, number>> = {
-  H: 3_600e9,
-  M: 60e9,
-  S: 1e9,
-  m: 1e6,
-  u: 1e3,
-  n: 1,
-};
+/** Nanoseconds of grpc-timeout's unit by its character code; 0: none. */
+const UNIT_NS: Float64Array = new Float64Array(128);
+for (const [unit, ns] of Object.entries({ H: 3_600e9, M: 60e9, S: 1e9, m: 1e6, u: 1e3, n: 1 })) {
+  UNIT_NS[unit.charCodeAt(0)] = ns;
+}
+const TIMEOUT_DIGITS_MAX = 8;
 
 /** grpc-timeout (gRPC PROTOCOL-HTTP2): 1 to 8 digits and a unit. Nanoseconds, or -2 when malformed. */
 export function parseGrpcTimeout(text: string): number {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(text);
-  if (match === null) return -2;
-  return Number(match[1]) * (UNIT_NS[match[2] as string] as number);
+  const digits = text.length - 1;
+  if (digits < 1 || digits > TIMEOUT_DIGITS_MAX) return -2;
+  let count = 0;
+  for (let index = 0; index < digits; index++) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) return -2;
+    count = count * 10 + digit;
+  }
+  const unitNs = UNIT_NS[text.charCodeAt(digits)] ?? 0;
+  return unitNs === 0 ? -2 : count * unitNs;
 }
 
 /** Encodes nanoseconds as grpc-timeout in the finest unit that fits 8 digits, rounded up: never 0, never above by more than a unit. */
 export function formatGrpcTimeout(timeoutNs: number): string {
-  for (const [unit, size] of [
-    ['n', 1],
-    ['u', 1e3],
-    ['m', 1e6],
-    ['S', 1e9],
-    ['M', 60e9],
-    ['H', 3_600e9],
-  ] as const) {
-    const count = Math.max(1, Math.ceil(timeoutNs / size));
-    if (count <= 99_999_999) return `${count}${unit}`;
+  for (let index = 0; index < UNITS.length; index++) {
+    const count = Math.max(1, Math.ceil(timeoutNs / (UNIT_SIZES[index] as number)));
+    if (count <= 99_999_999) return count + (UNITS[index] as string);
   }
   return '99999999H';
 }
+
+const UNITS = 'numSMH';
+const UNIT_SIZES = Float64Array.of(1, 1e3, 1e6, 1e9, 60e9, 3_600e9);

@@ -101,16 +101,10 @@ export class HpackDecoder {
 
   #literal(nameIndex: number, neverIndexed: boolean): WireField | null {
     if (this.#broken) return null;
-    let name: string;
-    if (nameIndex === 0) {
-      name = this.#string();
-    } else {
-      const named = this.#indexed(nameIndex);
-      if (named === null) return null;
-      name = named.name;
-    }
+    const named = nameIndex === 0 ? null : this.#indexed(nameIndex);
+    const name = named === null ? this.#string() : named.name;
     const value = this.#string();
-    return this.#broken ? null : new WireField(name, value, neverIndexed);
+    return this.#broken ? null : new WireField(name, value, neverIndexed, named);
   }
 
   #string(): string {

@@ -2,7 +2,7 @@
  * HPACK encoder (RFC 7541). Finds fields by identity first, indexes nothing before it is seen twice, and remembers the
  * octets of whole blocks under the version of its table.
  */
-import { asWireField } from './field.ts';
+import { FieldKind, WireField, asWireField, kindOf } from './field.ts';
 import type { HeaderBlock, HeaderField } from './headers.ts';
 import { DynamicTable } from './hpack-table.ts';
 import { huffmanEncode, huffmanLength } from './huffman.ts';
@@ -37,7 +37,7 @@ export class HpackEncoder {
     if (size !== this.table.maxSize) this.#resize(size);
   }
 
-  /** Appends the block. `perCall`: leave out the fields that `CALL_FIELDS` names; the caller appends its own. */
+  /** Appends the block. `perCall`: leave out the fields that differ from call to call; the caller appends its own. */
   encode(block: HeaderBlock, perCall: boolean, output: Output): void {
     if (this.#announceLast >= 0) this.#announce(output);
     const known = block === this.#lastBlock ? this.#lastEncoded : (this.#blocks.get(block) ?? null);
@@ -50,8 +50,10 @@ export class HpackEncoder {
     }
     const start = output.length;
     this.#changed = false;
-    for (const field of block.fields) {
-      if (!perCall || !CALL_FIELDS.has(field.name)) this.#field(field, output);
+    const { fields } = block;
+    for (let index = 0; index < fields.length; index++) {
+      const field = fields[index] as HeaderField;
+      if (!perCall || !isCallField(field)) this.#field(field, output);
     }
     // Only what would come out the same for ever is kept, so that remembering never shows in the octets.
     if (!this.#changed && block.memo === SEEN) {
@@ -82,12 +84,20 @@ export class HpackEncoder {
   #field(field: HeaderField, output: Output): void {
     const size = field.name.length + field.value.length;
     output.reserve(size + 16);
+    const identical = this.#byField.get(field);
+    if (identical !== undefined && !field.neverIndexed) {
+      const index = this.#indexOf(identical);
+      if (index > 0) {
+        this.#integer(0x80, 0x7f, index, output);
+        return;
+      }
+    }
     const name = this.#nameRecord(field.name);
     if (field.neverIndexed) {
       this.#literal(0x10, 0x0f, this.#nameIndex(name), field.name, field.value, false, output);
       return;
     }
-    const known = (size + 32) * 2 > this.table.maxSize ? null : this.#known(field, name);
+    const known = (size + 32) * 2 > this.table.maxSize ? null : (identical ?? this.#known(field, name));
     const index = known === null ? 0 : this.#indexOf(known);
     if (index > 0) {
       this.#integer(0x80, 0x7f, index, output);
@@ -104,8 +114,6 @@ export class HpackEncoder {
 
   /** What is known of this name and value; null: nothing, and the name's values vary too much to begin. */
   #known(field: HeaderField, name: NameRecord): Known | null {
-    const identical = this.#byField.get(field);
-    if (identical !== undefined) return identical;
     if (name.novelties > NOVELTIES_MAX) return null;
     this.#changed = true;
     const text = `${field.name}\0${field.value}`;
@@ -229,7 +237,11 @@ export class HpackEncoder {
 }
 
 /** Fields that differ from call to call and are given to `openStream` by value. */
-const CALL_FIELDS: ReadonlySet<string> = new Set(['grpc-timeout', 'grpc-previous-rpc-attempts']);
+function isCallField(field: HeaderField): boolean {
+  const kind = field instanceof WireField ? field.kind : kindOf(field.name);
+  return kind === FieldKind.GRPC_TIMEOUT || kind === FieldKind.GRPC_PREVIOUS_ATTEMPTS;
+}
+
 /** Mark in a block's `memo`: it was encoded before. */
 const SEEN = true;
 

@@ -20,13 +20,10 @@ import {
   rememberEnded,
   writeGoAway,
 } from './core.ts';
-import type { WireField } from './field.ts';
-import { HeaderBlock } from './headers.ts';
 import { DecodeEnd } from './hpack-decoder.ts';
 import { ErrorCode, Flag, FrameType, MAX_31_BIT } from './protocol.ts';
 import { offer } from './loan.ts';
 import { Expect, MOVED, Stream, StreamEvent } from './stream.ts';
-import { contentLengthOf, requestFlaw, responseFlaw, trailersFlaw } from './validate.ts';
 
 /** One frame; its payload is `source[start, end)`. */
 export function handleFrame(
@@ -257,16 +254,9 @@ function decodeBlock(core: Core, source: Uint8Array, start: number, end: number)
     failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'header list far above the limit');
     return null;
   }
-  const fields = decoder.fields;
-  const decoded = judge(core, fields, decoder.listBytes);
+  const decoded = new DecodedBlock(decoder.fields, core.isServer, decoder.listBytes);
   if (decoder.table.version === version) memo.keep(version, source, start, end, decoded);
   return decoded;
-}
-
-function judge(core: Core, fields: readonly WireField[], listBytes: number): DecodedBlock {
-  const headFlaw = core.isServer ? requestFlaw(fields) : responseFlaw(fields);
-  const length = headFlaw === '' ? contentLengthOf(fields) : -1;
-  return new DecodedBlock(new HeaderBlock(fields), headFlaw, trailersFlaw(fields), length, listBytes);
 }
 
 function handleRequest(core: Core, id: number, decoded: DecodedBlock | null, endStream: boolean): void {

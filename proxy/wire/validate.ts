@@ -1,116 +1,100 @@
-/** Whether a decoded block may be a request, a response or trailers (RFC 9113 §8.2, §8.3). */
+/** Whether a decoded block may be a request, a response or trailers (RFC 9113 §8.2, §8.3). Each field was judged when it was made. */
 import { FieldKind, type WireField } from './field.ts';
 
 /** Why the fields cannot be a request, or ''. */
 export function requestFlaw(fields: readonly WireField[]): string {
-  const found = scan(fields);
-  if (found.flaw !== '') return found.flaw;
-  if (found.status !== null) return ':status in a request';
-  if (found.method === null || found.method === '') return ':method is missing';
-  if (!isToken(found.method)) return ':method is not a token';
-  if (found.method === 'CONNECT') {
-    if (found.scheme !== null || found.path !== null) return 'CONNECT with :scheme or :path';
-    if (found.authority === null || found.authority === '') return 'CONNECT without :authority';
-  } else {
-    if (found.scheme === null || !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(found.scheme))
-      return ':scheme is missing or malformed';
-    if (found.path === null) return ':path is missing';
-    if (!isPath(found.path, found.method)) return ':path is malformed';
+  let method = '';
+  let path = '';
+  let authority = '';
+  const seen = scan(fields);
+  if (seen < 0) return orderFlaw(fields);
+  if ((seen & STATUS) !== 0) return ':status in a request';
+  for (let index = 0; index < fields.length; index++) {
+    const { kind, value } = fields[index] as WireField;
+    if (kind === FieldKind.METHOD) method = value;
+    else if (kind === FieldKind.PATH) path = value;
+    else if (kind === FieldKind.AUTHORITY) authority = value;
   }
-  if (found.authority !== null && !isAuthority(found.authority)) return ':authority is malformed';
-  if (found.host !== null && found.authority !== null && found.host !== found.authority)
-    return 'host differs from :authority';
-  return '';
+  if (method === '') return ':method is missing';
+  if (method === 'CONNECT') {
+    if ((seen & (SCHEME | PATH)) !== 0) return 'CONNECT with :scheme or :path';
+    if (authority === '') return 'CONNECT without :authority';
+  } else {
+    if ((seen & SCHEME) === 0) return ':scheme is missing or malformed';
+    if ((seen & PATH) === 0) return ':path is missing';
+    if (path === '*' && method !== 'OPTIONS') return ':path is malformed';
+    if ((seen & AUTHORITY) !== 0 && authority === '') return ':authority is malformed';
+  }
+  return (seen & HOST) === 0 ? '' : hostFlaw(fields, (seen & AUTHORITY) === 0 ? null : authority);
 }
 
 /** Why the fields cannot be a response, or ''. */
 export function responseFlaw(fields: readonly WireField[]): string {
-  const found = scan(fields);
-  if (found.flaw !== '') return found.flaw;
-  if (found.method !== null || found.scheme !== null || found.path !== null || found.authority !== null) {
-    return 'request pseudo-header in a response';
-  }
-  if (found.status === null || !/^[1-9]\d\d$/.test(found.status)) return ':status is missing or malformed';
-  return found.status === '101' ? ':status 101 does not exist in HTTP/2' : '';
+  const seen = scan(fields);
+  if (seen < 0) return orderFlaw(fields);
+  if ((seen & (METHOD | SCHEME | AUTHORITY | PATH)) !== 0) return 'request pseudo-header in a response';
+  return (seen & STATUS) === 0 ? ':status is missing or malformed' : '';
 }
 
 /** Why the fields cannot be trailers, or ''. */
 export function trailersFlaw(fields: readonly WireField[]): string {
   for (const field of fields) {
     if (field.flaw !== '') return field.flaw;
-    if (field.kind >= FieldKind.METHOD && field.kind <= FieldKind.UNKNOWN_PSEUDO)
-      return 'pseudo-header in trailers';
+    if (isPseudo(field.kind)) return 'pseudo-header in trailers';
   }
   return '';
 }
 
-/** The declared content-length in octets, -1 where there is none. Call it on blocks without a flaw. */
-export function contentLengthOf(fields: readonly WireField[]): number {
-  for (const field of fields) if (field.kind === FieldKind.CONTENT_LENGTH) return Number(field.value);
-  return -1;
+const METHOD = 1 << FieldKind.METHOD;
+const SCHEME = 1 << FieldKind.SCHEME;
+const AUTHORITY = 1 << FieldKind.AUTHORITY;
+const PATH = 1 << FieldKind.PATH;
+const STATUS = 1 << FieldKind.STATUS;
+const HOST = 1 << FieldKind.HOST;
+const PSEUDO = METHOD | SCHEME | AUTHORITY | PATH | STATUS | (1 << FieldKind.UNKNOWN_PSEUDO);
+/** Kinds of which there is one at most. */
+const SINGLE = PSEUDO | (1 << FieldKind.CONTENT_LENGTH);
+
+function isPseudo(kind: number): boolean {
+  return ((1 << kind) & PSEUDO) !== 0;
 }
 
-interface Found {
-  flaw: string;
-  method: string | null;
-  scheme: string | null;
-  authority: string | null;
-  path: string | null;
-  status: string | null;
-  host: string | null;
-}
-
-function scan(fields: readonly WireField[]): Found {
-  const found: Found = {
-    flaw: '',
-    method: null,
-    scheme: null,
-    authority: null,
-    path: null,
-    status: null,
-    host: null,
-  };
-  let regular = false;
-  let contentLengths = 0;
-  for (const field of fields) {
-    const kind = field.kind;
-    if (field.flaw !== '') found.flaw = field.flaw;
-    if (kind === FieldKind.REGULAR || kind >= FieldKind.CONTENT_LENGTH) {
-      regular = true;
-      if (kind === FieldKind.CONTENT_LENGTH) {
-        if (++contentLengths > 1) found.flaw = 'two content-lengths';
-        if (!/^\d{1,15}$/.test(field.value)) found.flaw = 'content-length is not a number';
-      } else if (kind === FieldKind.HOST) {
-        if (found.host !== null && found.host !== field.value) found.flaw = 'two hosts';
-        found.host = field.value;
-      }
-      continue;
-    }
-    if (regular) found.flaw = 'pseudo-header after a regular field';
-    const slot = SLOTS[kind] as (typeof SLOTS)[number];
-    if (found[slot] !== null) found.flaw = 'pseudo-header twice';
-    found[slot] = field.value;
+/** The kinds that are there, a bit each; -1: a field is flawed, stands in a wrong place, or is there twice. */
+function scan(fields: readonly WireField[]): number {
+  let seen = 0;
+  for (let index = 0; index < fields.length; index++) {
+    const { kind, flaw } = fields[index] as WireField;
+    const bit = 1 << kind;
+    if (flaw !== '' || (seen & bit & SINGLE) !== 0) return -1;
+    // All that is not a pseudo-header has a higher bit, or the lowest one.
+    if ((bit & PSEUDO) !== 0 && (seen & ~PSEUDO) !== 0) return -1;
+    seen |= bit;
   }
-  return found;
+  return seen;
 }
 
-/** Where `scan` keeps a pseudo-header of each kind; an unknown one has a flaw already and goes anywhere. */
-const SLOTS = ['path', 'method', 'scheme', 'authority', 'path', 'status', 'path'] as const;
-
-function isToken(text: string): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
-}
-
-function isPath(path: string, method: string): boolean {
-  if (path === '*') return method === 'OPTIONS';
-  if (path.charCodeAt(0) !== 0x2f) return false;
-  for (let i = 1; i < path.length; i++) {
-    const octet = path.charCodeAt(i);
-    if (octet <= 0x20 || octet === 0x23 || octet >= 0x7f) return false;
+/** What `scan` found, in words. */
+function orderFlaw(fields: readonly WireField[]): string {
+  const seen = new Set<number>();
+  let isRegular = false;
+  for (const { kind, flaw } of fields) {
+    if (flaw !== '') return flaw;
+    if (kind === FieldKind.CONTENT_LENGTH && seen.has(kind)) return 'two content-lengths';
+    if (!isPseudo(kind)) isRegular = true;
+    else if (isRegular) return 'pseudo-header after a regular field';
+    else if (seen.has(kind)) break;
+    seen.add(kind);
   }
-  return true;
+  return 'pseudo-header twice';
 }
 
-function isAuthority(authority: string): boolean {
-  return /^[^\s@/?#\\]+$/.test(authority);
+/** Several hosts must agree, also with `:authority` where there is one (RFC 9113 §8.3.1). */
+function hostFlaw(fields: readonly WireField[], authority: string | null): string {
+  let host: string | null = null;
+  for (const { kind, value } of fields) {
+    if (kind !== FieldKind.HOST) continue;
+    if (host !== null && host !== value) return 'two hosts';
+    host = value;
+  }
+  return authority === null || host === authority ? '' : 'host differs from :authority';
 }

@@ -111,7 +111,7 @@ test('limits are applied while decoding, with the table kept in step', () => {
 
 test('block memory: from the second sight, under its table version, bounded', () => {
   const memo = new BlockMemo();
-  const decoded = new DecodedBlock(headerBlock([]), '', '', -1, 0);
+  const decoded = new DecodedBlock([], true, 0);
   const put = (version: number, octets: Buffer): void => {
     if (memo.find(version, octets, 0, octets.length) === null)
       memo.keep(version, octets, 0, octets.length, decoded);
