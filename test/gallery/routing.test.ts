@@ -42,8 +42,8 @@ const EXHIBITS: Exhibit[] = [
     changes: [
       {
         file: 'proxy/policy/routes/route-table.js',
-        line: 'for (let index = 0; index < this.#matchers.length; index++)',
-        becomes: 'for (let index = this.#matchers.length - 1; index >= 0; index--)',
+        line: 'for (const one of this.#byService.get(service) ?? this.#others)',
+        becomes: 'for (const one of [...(this.#byService.get(service) ?? this.#others)].reverse())',
       },
     ],
     scenario: BY_HEADER,

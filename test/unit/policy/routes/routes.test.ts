@@ -66,6 +66,23 @@ describe('the first route that fits', () => {
     expect(find([{}], '/any/thing')).toBe(0);
   });
 
+  it('whatever names a service, and in which order', () => {
+    const matches = [
+      { service: 'a.A', method: 'X' },
+      { service: '*.A' },
+      { service: 'a.A' },
+      { service: 'b.B' },
+      {},
+    ];
+    expect(find(matches, '/a.A/X')).toBe(0);
+    expect(find(matches, '/a.A/Y')).toBe(1);
+    expect(find(matches, '/b.B/Y')).toBe(3);
+    expect(find(matches, '/c.A/Y')).toBe(1);
+    expect(find(matches, '/c.C/Y')).toBe(4);
+    expect(find([matches[3] as MatchConfig, { service: 'b.B' }], '/b.B/Y')).toBe(0);
+    expect(find([{ service: 'a.A', method: 'X' }], '/a.A/Y')).toBe(-1);
+  });
+
   it('by authority: in any case, the port only when it is named', () => {
     const matches = [{ authority: 'Users.example:8443' }, { authority: '*.Example' }, { authority: 'a:*' }];
     const of = (authority: string) => find(matches, '/a/b', { ':authority': authority });
