@@ -9,7 +9,8 @@ const PRIORITY_MAX = 128;
 const WEIGHTS_SUM_MAX = 4_294_967_295;
 /** Which metadata an endpoint keeps: what Envoy's subsets go by. */
 const LB_METADATA = 'envoy.lb';
-const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const SOCKET = 'endpoint.address.socket_address';
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const STATUSES: readonly (string | number)[] = [
   'UNKNOWN',
   'HEALTHY',
@@ -53,36 +54,41 @@ function readGroup(
     throw new ResourceError(`${path}.priority`, `${priority} is above ${PRIORITY_MAX}`);
   const { region = '', zone = '', sub_zone: subZone = '' } = group.locality ?? {};
   const locality = [region, zone, subZone].join('/').replace(/\/+$/, '');
-  let weights = 0;
-  (group.lb_endpoints ?? []).forEach((each, at) => {
-    const place = `${path}.lb_endpoints[${at}]`;
-    const endpoint = readEndpoint(each, place);
-    weights += endpoint?.weight ?? 1;
-    if (weights > WEIGHTS_SUM_MAX)
-      throw new ResourceError(
-        `${place}.load_balancing_weight`,
-        `the weights of a locality add up to more than ${WEIGHTS_SUM_MAX}`,
-      );
-    if (endpoint === null || seen.has(endpoint.address)) return;
-    if (endpoints.length === ENDPOINTS_MAX)
-      throw new ResourceError(place, `there are more than ${ENDPOINTS_MAX} endpoints`);
-    seen.add(endpoint.address);
-    if (priority > 0) endpoint.priority = priority;
-    if (locality !== '') endpoint.locality = locality;
-    endpoints.push(endpoint);
-  });
+  const shapes = group.lb_endpoints ?? [];
+  let at = 0;
+  try {
+    let weights = 0;
+    for (; at < shapes.length; at++) {
+      const endpoint = readEndpoint(shapes[at] as LbEndpointShape);
+      weights += endpoint?.weight ?? 1;
+      if (weights > WEIGHTS_SUM_MAX)
+        throw new ResourceError(
+          'load_balancing_weight',
+          `the weights of a locality add up to more than ${WEIGHTS_SUM_MAX}`,
+        );
+      if (endpoint === null || seen.has(endpoint.address)) continue;
+      if (endpoints.length === ENDPOINTS_MAX)
+        throw new ResourceError('endpoint', `there are more than ${ENDPOINTS_MAX} endpoints`);
+      seen.add(endpoint.address);
+      if (priority > 0) endpoint.priority = priority;
+      if (locality !== '') endpoint.locality = locality;
+      endpoints.push(endpoint);
+    }
+  } catch (error) {
+    throw error instanceof ResourceError ? error.within(`${path}.lb_endpoints[${at}]`) : error;
+  }
 }
 
 /** Null: it is right, but gets no calls. */
-function readEndpoint(shape: LbEndpointShape, path: string): Endpoint | null {
-  const address = readAddress(shape, `${path}.endpoint.address`);
+function readEndpoint(shape: LbEndpointShape): Endpoint | null {
+  const address = readAddress(shape);
   const said = shape.load_balancing_weight;
   const weight = said === undefined || said === null ? 1 : (said.value ?? 0);
   if (weight < 1)
-    throw new ResourceError(`${path}.load_balancing_weight`, 'it is 0; what shall get nothing is draining');
+    throw new ResourceError('load_balancing_weight', 'it is 0; what shall get nothing is draining');
   const status = shape.health_status ?? 'UNKNOWN';
   if (!STATUSES.includes(status))
-    throw new ResourceError(`${path}.health_status`, `${status} is not a health status`);
+    throw new ResourceError('health_status', `${status} is not a health status`);
   if (status === 'UNHEALTHY' || status === 'TIMEOUT') return null;
   const hostname = shape.endpoint?.hostname ?? '';
   const endpoint: Endpoint = {
@@ -97,22 +103,20 @@ function readEndpoint(shape: LbEndpointShape, path: string): Endpoint | null {
 }
 
 /** Numbers, as EDS wants them: names are DNS's. */
-function readAddress(shape: LbEndpointShape, path: string): string {
+function readAddress(shape: LbEndpointShape): string {
   const socket = shape.endpoint?.address?.socket_address;
-  if (socket === undefined || socket === null)
-    throw new ResourceError(`${path}.socket_address`, 'it is missing');
+  if (socket === undefined || socket === null) throw new ResourceError(SOCKET, 'it is missing');
   const host = socket.address ?? '';
   if (!isIp(host))
-    throw new ResourceError(`${path}.socket_address.address`, `${JSON.stringify(host)} is not an IP address`);
+    throw new ResourceError(`${SOCKET}.address`, `${JSON.stringify(host)} is not an IP address`);
   const port = socket.port_value ?? 0;
   if (port < 1 || port > 65_535)
-    throw new ResourceError(`${path}.socket_address.port_value`, `${port} is not a port from 1 to 65535`);
+    throw new ResourceError(`${SOCKET}.port_value`, `${port} is not a port from 1 to 65535`);
   return formatAddress(host, port);
 }
 
 function isIp(host: string): boolean {
-  const parts = IPV4.exec(host);
-  if (parts !== null) return parts.slice(1).every((part) => Number(part) <= 255);
+  if (IPV4.test(host)) return true;
   return host.includes(':') && parseAddress(`[${host}]:1`) !== null;
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EndpointPlan, MeshPlan } from '../../proxy/xds/build.ts';
 import {
+  adminGet,
   connect,
   type Instance,
   type SidecarProcess,
@@ -207,6 +208,34 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('with a real 
   });
 });
 
+describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('what an Envoy refuses, %s', (variant) => {
+  it('[DC-08, DC-09] is told at the control plane, once; what came with it is used, and so is the next change', async () => {
+    const all = (await instances()).map(({ address }) => ({ address }));
+    const near = `127.0.0.1:${await freePort()}`;
+    const plane = await startPlane(meshOf(all.slice(0, 2), near));
+    const envoy = new EnvoyProcess(plane.folder, plane.listen, variant);
+    leave.push(() => envoy.kill());
+    await envoy.ready();
+    const client = open(near);
+    await until('its first call', async () => (await unary(client, 'x', { deadlineMs: 500 })).code === 0);
+    // An address that this machine does not have (RFC 5737).
+    const bad = meshOf(all.slice(2, 5), near);
+    plane.write({
+      ...bad,
+      listeners: { ...bad.listeners, inner: { address: '192.0.2.1:80', routes: [{ service: 'greeter' }] } },
+    });
+    await until('the NACK', () => plane.stderr.includes(`envoy-${variant} refused Listener`));
+    const followed = async (wanted: readonly EndpointPlan[]): Promise<boolean> =>
+      (await membersOfEnvoy(envoy, 'greeter')).join() === texts(wanted).join();
+    await until('the endpoints that came with it', () => followed(all.slice(2, 5)));
+    expect((await answering(client, 6)).size).toBe(3);
+    plane.write(meshOf(all.slice(5), near));
+    await until('the next change', () => followed(all.slice(5)));
+    expect((await answering(client, 2)).size).toBe(1);
+    expect(plane.stderr.split('refused').length - 1).toBe(1);
+  });
+});
+
 describe.each(['sotw', 'delta'] as const)('our sidecar alone, %s', (variant) => {
   it('DC-07: what cannot be used is refused with its path, at the control plane and at the sidecar', async () => {
     const all = (await instances()).map(({ address }) => ({ address }));
@@ -228,6 +257,39 @@ describe.each(['sotw', 'delta'] as const)('our sidecar alone, %s', (variant) => 
     plane.write({ services, listeners: { front: { routes: [{ service: 'other' }] } } });
     await until('the good one', async () => (await membersOfSidecar(sidecar.admin)).length === INSTANCES - 2);
     expect((await answering(client, 8)).size).toBe(INSTANCES - 2);
+  });
+
+  it('DC-06: two services swap an address in one update: calls of each go to its own, and what moved comes without memory', async () => {
+    const [one, two, three] = (await instances()).map(({ address }) => ({ address })) as [
+      EndpointPlan,
+      EndpointPlan,
+      EndpointPlan,
+    ];
+    const split = (a: EndpointPlan[], b: EndpointPlan[]): MeshPlan => ({
+      services: { a: { endpoints: a }, b: { endpoints: b } },
+    });
+    const plane = await startPlane(split([one, two], [three]));
+    const follow = (cluster: string): Promise<SidecarProcess> =>
+      startProcess(['--xds', plane.listen, '--xds-cluster', cluster, '--xds-variant', variant]);
+    const sidecars = await Promise.all([follow('a'), follow('b')]);
+    leave.push(...sidecars.map((sidecar) => () => sidecar.kill()));
+    const [a, b] = sidecars.map(({ listen }) => open(listen));
+    expect((await answering(a, 6)).size).toBe(2);
+    expect(await answering(b, 6)).toEqual(new Set([three.address]));
+    plane.write(split([one, three], [two]));
+    const sets = [[one, three], [two]];
+    for (const [at, set] of sets.entries())
+      await until(
+        'its set',
+        async () =>
+          (await membersOfSidecar((sidecars[at] as SidecarProcess).admin)).join() === texts(set).join(),
+      );
+    expect(await answering(a, 6)).toEqual(new Set([one.address, three.address]));
+    expect(await answering(b, 6)).toEqual(new Set([two.address]));
+    const { endpoints } = JSON.parse(
+      (await adminGet((sidecars[1] as SidecarProcess).admin, '/clusters')).text,
+    );
+    expect(endpoints).toMatchObject([{ address: two.address, attemptsStarted: 6, attemptsAlive: 0 }]);
   });
 
   it('DC-10: starts without a control plane, is not ready, and is when it comes; a reload without one is refused', async () => {

@@ -40,6 +40,11 @@ const BAD: [TypeUrl, object, string][] = [
   ],
   [
     ENDPOINTS,
+    group(socket('01.2.3.4', 1)),
+    'endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "01.2.3.4" is not an IP address',
+  ],
+  [
+    ENDPOINTS,
     group(socket('::g', 1)),
     'endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "::g" is not an IP address',
   ],
