@@ -24,9 +24,14 @@ export class Breaker {
 
   /** One more attempt, wherever it may go. */
   mayBegin(): boolean {
-    const { attempts, waiting } = this.#context.load;
-    if (admitsRequest(this.#config, attempts + waiting)) return true;
+    const { attemptsAlive, callsWaiting } = this.#context.cluster.counters;
+    if (admitsRequest(this.#config, attemptsAlive + callsWaiting)) return true;
     return this.#overRequests(`${this.#config.maxRequests} calls in flight`);
+  }
+
+  /** The endpoint has all the attempts that it may have. */
+  isFull(upstream: Upstream): boolean {
+    return !admitsEndpointRequest(this.#config, upstream.active);
   }
 
   /** Where a call that was given `upstream` may go: there, to one other if that one has its fill, or nowhere. */
@@ -34,9 +39,9 @@ export class Breaker {
     const { balancer, nowNs } = this.#context;
     const config = this.#config;
     let chosen = upstream;
-    if (!admitsEndpointRequest(config, upstream.active)) {
+    if (this.isFull(upstream)) {
       chosen = balancer.pickRetry([upstream], nowNs, 0) as Upstream;
-      if (!admitsEndpointRequest(config, chosen.active)) {
+      if (this.isFull(chosen)) {
         this.#overRequests(`${config.endpointMaxRequests} calls in flight to an endpoint`);
         return null;
       }
@@ -49,18 +54,18 @@ export class Breaker {
 
   /** One more call may wait. */
   mayWait(): boolean {
-    if (admitsPending(this.#config, this.#context.load.waiting)) return true;
+    if (admitsPending(this.#config, this.#context.cluster.counters.callsWaiting)) return true;
     return this.#overPending(`${this.#config.maxPending} calls waiting`);
   }
 
   mayRetry(): boolean {
-    if (admitsRetry(this.#config, this.#context.load.retries)) return true;
+    if (admitsRetry(this.#config, this.#context.cluster.counters.retriesAlive)) return true;
     this.#context.counters.breakerOverRetries++;
     return false;
   }
 
   mayConnect(own: number): boolean {
-    return admitsConnection(this.#config, own, this.#context.load.connections);
+    return admitsConnection(this.#config, own, this.#context.cluster.counters.connectionsUpstream);
   }
 
   #overRequests(what: string): false {

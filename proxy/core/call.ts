@@ -248,7 +248,7 @@ export class Call extends CallRequest {
     failures.block = block;
     if (this.committed || !this.buffer.kept) return this.giveUp(failures);
     failures.tried.push(this.upstream as Upstream);
-    const { counters, load, timers, nowNs } = this.context;
+    const { counters, timers, nowNs } = this.context;
     if (neverProcessed && !failures.transparentUsed) {
       failures.transparentUsed = true;
       counters.retriesTransparent++;
@@ -261,7 +261,6 @@ export class Call extends CallRequest {
     failures.retryAlive = true;
     counters.retries++;
     counters.retriesAlive++;
-    load.retries++;
     if (waitNs === 0) this.#retryNow(failures);
     else timers.arm(failures.backoffTimer, nowNs, waitNs);
   }
@@ -319,7 +318,6 @@ export class Call extends CallRequest {
     if (this.failures === null || !this.failures.retryAlive) return;
     this.failures.retryAlive = false;
     this.context.counters.retriesAlive--;
-    this.context.load.retries--;
   }
 
   /** The caller has its answer, or is gone: counts the call and puts the record back. */

@@ -16,7 +16,6 @@ import type { AttemptEnd, Observer } from './observer.ts';
 import { Outliers } from './outliers.ts';
 import { Counters } from './counters.ts';
 import { Gate } from './gate.ts';
-import { Load } from './load.ts';
 import { HedgedCall } from './hedged-call.ts';
 import { GRPC } from './statuses.ts';
 import { isTaggable, Tagger } from './tagger.ts';
@@ -52,8 +51,6 @@ export class Context {
   readonly timers: TimerTable;
   readonly answers: Answers;
   readonly counters: Counters;
-  /** Its cluster's. */
-  readonly load: Load;
   /** Whose endpoints it picks from: itself, but for what routes have of their own. */
   readonly cluster: Context;
   /** The cluster's; '' where there is only one. */
@@ -109,8 +106,7 @@ export class Context {
     this.answers = base === null ? new Answers() : base.answers;
     this.counters = kin?.counters ?? cluster?.counters ?? new Counters();
     this.#attempts = base === null ? [] : base.#attempts;
-    this.load = cluster === null ? new Load() : cluster.load;
-    this.waiting = new WaitList(this.counters, this.load);
+    this.waiting = new WaitList(this.counters);
     this.cluster = cluster ?? this;
     this.config = config;
     this.environment = environment;
@@ -226,7 +222,7 @@ export class Context {
   /** Tells the learned limit how long the attempt took, unless that was told before. */
   #sample({ sentNs }: Attempt): void {
     if (this.concurrency === null || sentNs < 0) return;
-    this.concurrency.sampled(this.nowNs, this.nowNs - sentNs, this.load.attempts);
+    this.concurrency.sampled(this.nowNs, this.nowNs - sentNs, this.cluster.counters.attemptsAlive);
   }
 
   /** Tells the balancer how long the attempt took, once. */

@@ -70,8 +70,8 @@ export class Gate {
   }
 
   #inFlight(): number {
-    const { attempts, waiting } = this.#context.load;
-    return attempts + waiting;
+    const { attemptsAlive, callsWaiting } = this.#context.cluster.counters;
+    return attemptsAlive + callsWaiting;
   }
 
   #limit(): number {

@@ -162,7 +162,7 @@ export class HedgedCall extends Call {
     if (!within) counters.retriesOverBudget++;
     const admitted = within && (gate === null || gate.admitsRetry());
     if (admitted && (breaker === null || breaker.mayBegin())) {
-      counters.hedges++;
+      if (this.attempt === null) counters.hedges++;
       this.#send();
     } else if (this.attempt !== null) this.#armNext(this.#config.delayMs * 1e6);
   }
@@ -175,9 +175,14 @@ export class HedgedCall extends Call {
       else this.sendTo(upstream);
       return;
     }
+    const { breaker } = this.context;
     const session = upstream?.sessionWithRoom() ?? null;
-    if (session !== null) this.sendOn(session);
-    else this.#armNext(this.#config.delayMs * 1e6);
+    if (session === null || breaker?.isFull(session.upstream) === true) {
+      this.#armNext(this.#config.delayMs * 1e6);
+      return;
+    }
+    this.context.counters.hedges++;
+    this.sendOn(session);
   }
 
   /** Nothing is alive and nothing may follow (FO-18). */
@@ -197,7 +202,6 @@ export class HedgedCall extends Call {
     let extra = this.attempt === null || this.attempt.number === 1 ? 0 : 1;
     for (const rival of this.#rivals) if (rival.number > 1) extra++;
     this.context.counters.retriesAlive += extra - this.#extra;
-    this.context.load.retries += extra - this.#extra;
     this.#extra = extra;
   }
 }

@@ -89,7 +89,6 @@ export class UpstreamSession implements UpstreamPort {
       this.upstream.attemptsStarted++;
       this.#context.counters.attemptsStarted++;
       this.#context.counters.attemptsAlive++;
-      this.#context.load.attempts++;
     }
     attempt.stream = (this.link as Link).openStream(attempt, request, timeoutNs, previous, endStream);
   }
@@ -107,7 +106,6 @@ export class UpstreamSession implements UpstreamPort {
     if (attempt.probe === null) {
       this.upstream.attemptsAlive--;
       this.#context.counters.attemptsAlive--;
-      this.#context.load.attempts--;
     }
     attempt.call = null;
     attempt.probe = null;
@@ -142,7 +140,6 @@ export class UpstreamSession implements UpstreamPort {
     if (this.link === null) this.#context.environment.abandon?.(this);
     else {
       this.#context.counters.connectionsUpstream--;
-      this.#context.load.connections--;
       this.link.close();
     }
   }
@@ -205,7 +202,6 @@ export class UpstreamSession implements UpstreamPort {
     if (this.over) return;
     this.over = true;
     this.#context.counters.connectionsUpstream--;
-    this.#context.load.connections--;
     this.upstream.handleLost(this);
   }
 

@@ -60,7 +60,7 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     this.endpoint = endpoint;
     this.said = endpoint;
     this.outlier = context.config.outlier === null ? null : new OutlierRecord();
-    this.#waiting = new WaitList(context.counters, context.load);
+    this.#waiting = new WaitList(context.counters);
     this.#dialTimer = new OwnedTimer(this);
     this.#reconnectTimer = new OwnedTimer(this);
     const { health } = context.config;
@@ -158,7 +158,6 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   handleConnected(session: UpstreamSession): void {
     this.#context.timers.cancel(this.#dialTimer);
     this.#context.counters.connectionsUpstream++;
-    this.#context.load.connections++;
     this.#dialling = null;
     this.#failures = 0;
     this.#replacing = false;

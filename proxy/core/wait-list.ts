@@ -1,7 +1,6 @@
 /** Calls that wait, first come first served: a doubly linked list, whose places are made when a call has to wait. */
 import type { Call } from './call.ts';
 import type { Counters } from './counters.ts';
-import type { Load } from './load.ts';
 
 export class WaitPlace {
   readonly list: WaitList;
@@ -18,15 +17,13 @@ export class WaitPlace {
 
 export class WaitList {
   readonly #counters: Counters;
-  readonly #load: Load;
   #first: WaitPlace | null = null;
   #last: WaitPlace | null = null;
   /** How many wait. */
   length = 0;
 
-  constructor(counters: Counters, load: Load) {
+  constructor(counters: Counters) {
     this.#counters = counters;
-    this.#load = load;
   }
 
   /** The call whose turn it is. */
@@ -36,7 +33,6 @@ export class WaitList {
 
   push(call: Call): void {
     this.#counters.callsWaiting++;
-    this.#load.waiting++;
     this.length++;
     const place = new WaitPlace(this, call, this.#last);
     call.waiting = place;
@@ -48,7 +44,6 @@ export class WaitList {
   /** Takes a place out, wherever it stands. */
   remove(place: WaitPlace): void {
     this.#counters.callsWaiting--;
-    this.#load.waiting--;
     this.length--;
     const { previous, next } = place;
     if (previous === null) this.#first = next;

@@ -148,6 +148,9 @@ class CircuitBreaker implements CheckRun {
     }
     const { maxRequests, maxPending, endpointMaxRequests, endpointMaxPending } = this.#policy;
     if (maxRequests === 0 || maxPending + endpointMaxRequests + endpointMaxPending > 0) return;
+    // Something else may have refused it.
+    const { concurrency, loadShed, rateLimit } = this.#context.sidecar ?? {};
+    if (concurrency !== undefined || loadShed !== undefined || rateLimit?.status === UNAVAILABLE) return;
     // Whoever is open without an attempt may be waiting, and counts then; this call does not.
     const most = view.alive + this.#open.size - this.#working - 1;
     if (most < maxRequests) {

@@ -1,6 +1,7 @@
 /**
  * check.rateLimit (OV-06, OV-08), per sidecar: its bucket, replayed from first attempts and from refusals (the configured status,
- * made by the sidecar, without an attempt). No more calls begin than burst and rate allow; none is refused while there is a token.
+ * made by the sidecar, without an attempt). No more calls begin than burst and rate allow; none is refused while there is a token
+ * (as long as every call that took one can be seen: those that wait, or are refused for something else, cannot).
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -8,8 +9,9 @@ import { RATE_LIMIT_DEFAULTS, type RateLimitSpec } from '../spec/failover.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
-/** What a real call may take from its admission to its attempt, ms. */
-const REAL_TOLERANCE_MS = 20;
+/** What a real call may take from its caller to its attempt. */
+const REAL_TOLERANCE_MS = 50;
+const DIRECT = 1;
 
 export function rateLimit(params: { toleranceMs?: number } = {}): CheckSpec {
   const { toleranceMs } = params;
@@ -32,14 +34,18 @@ class Bucket {
 }
 
 class RateLimit implements CheckRun {
-  readonly kinds = [Kind.attemptSent, Kind.sidecarCallEnd];
+  readonly kinds = [Kind.callStart, Kind.attemptSent, Kind.sidecarCallEnd, Kind.callEnd];
   readonly #spec: CheckSpec;
   readonly #policy: Required<RateLimitSpec>;
+  readonly #toleranceNs: number;
   /** Tokens by which a bucket may be off. */
   readonly #slack: number;
   readonly #on: boolean;
   readonly #buckets: (Bucket | undefined)[] = [];
-  readonly #sent = new Set<number>();
+  /** When calls began that have neither an attempt nor an end. */
+  readonly #unsent = new Map<number, number>();
+  /** Some call took a token that the journal does not show, so that buckets may be emptier than they look. */
+  #clouded = false;
   readonly #broken = new Evidence();
   #begun = 0;
   #refused = 0;
@@ -50,32 +56,54 @@ class RateLimit implements CheckRun {
     this.#on = given !== undefined;
     this.#policy = { ...RATE_LIMIT_DEFAULTS, ...given };
     const tolerance = toleranceMs ?? (context.world === 'real' ? REAL_TOLERANCE_MS : 0);
+    this.#toleranceNs = tolerance * 1e6;
     this.#slack = 1e-6 + (tolerance * this.#policy.perSecond) / 1_000;
   }
 
   onEvent(event: EventView): void {
     if (!this.#on) return;
-    const { call, sidecar, tNs } = event;
-    const { perSecond, burst, status } = this.#policy;
-    const bucket = (this.#buckets[sidecar] ??= new Bucket(burst));
-    bucket.tokens = Math.min(burst, bucket.tokens + ((tNs - bucket.filledNs) * perSecond) / 1e9);
-    bucket.filledNs = tNs;
-    if (event.kind === Kind.attemptSent) {
-      if (event.attempt !== 1) return;
-      this.#sent.add(call);
-      this.#begun += 1;
-      bucket.tokens -= 1;
-      if (bucket.tokens >= -this.#slack) return;
-      this.#break(
-        event,
-        `let call ${call} begin with ${bucket.tokens.toFixed(2)} tokens in a bucket of ${burst}`,
-      );
-      bucket.tokens = 0;
-    } else if (!this.#sent.delete(call) && event.detail === 1 && event.code === status) {
-      this.#refused += 1;
-      if (bucket.tokens > 1 + this.#slack)
-        this.#break(event, `refused call ${call} with ${bucket.tokens.toFixed(2)} tokens left`);
+    const { call, kind } = event;
+    if (kind === Kind.callStart) {
+      if (event.code !== DIRECT) this.#unsent.set(call, event.tNs);
+      return;
     }
+    const startNs = this.#unsent.get(call);
+    if (startNs === undefined) return;
+    this.#unsent.delete(call);
+    if (kind === Kind.callEnd) return;
+    const { burst, perSecond } = this.#policy;
+    const bucket = (this.#buckets[event.sidecar] ??= new Bucket(burst));
+    bucket.tokens = Math.min(burst, bucket.tokens + ((event.tNs - bucket.filledNs) * perSecond) / 1e9);
+    bucket.filledNs = event.tNs;
+    if (kind === Kind.attemptSent) this.#sent(bucket, startNs, event);
+    else this.#ended(bucket, event);
+  }
+
+  #sent(bucket: Bucket, startNs: number, event: EventView): void {
+    this.#begun += 1;
+    // It took its token when it came, and waited since.
+    if (event.tNs - startNs > this.#toleranceNs) {
+      this.#clouded = true;
+      return;
+    }
+    bucket.tokens -= 1;
+    if (bucket.tokens >= -this.#slack) return;
+    const { burst } = this.#policy;
+    this.#break(
+      event,
+      `let call ${event.call} begin with ${bucket.tokens.toFixed(2)} tokens in a bucket of ${burst}`,
+    );
+    bucket.tokens = 0;
+  }
+
+  #ended(bucket: Bucket, event: EventView): void {
+    if (event.detail !== 1 || event.code !== this.#policy.status) {
+      this.#clouded = true;
+      return;
+    }
+    this.#refused += 1;
+    if (this.#clouded || this.#unsent.size > 0 || bucket.tokens <= 1 + this.#slack) return;
+    this.#break(event, `refused call ${event.call} with ${bucket.tokens.toFixed(2)} tokens left`);
   }
 
   finish(): Verdict {

@@ -94,8 +94,8 @@ const LEAKS: Exhibit = {
   changes: [
     {
       file: 'proxy/core/breaker.js',
-      line: 'attempts + waiting',
-      becomes: 'attempts + this.#context.counters.breakerOverRequests / 8',
+      line: 'attemptsAlive + callsWaiting',
+      becomes: 'attemptsAlive + this.#context.counters.breakerOverRequests / 8',
     },
   ],
   scenario: overloaded,

@@ -73,6 +73,77 @@ export function failoverCase(): fc.Arbitrary<Case> {
   );
 }
 
+/** Any mix of failover and overload policies beside any faults: each check judges what its policy promises, whatever the others do. */
+export function policyCase(): fc.Arbitrary<Case> {
+  const some = <T>(drawn: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+    fc.option(drawn, { nil: undefined, freq: 2 });
+  const outlier = fc.record({
+    intervalMs: fc.constantFrom(50, 200),
+    baseEjectionMs: fc.constantFrom(50, 200),
+    maxEjectionMs: fc.constantFrom(0, 500),
+    maxEjectionPercent: fc.constantFrom(0, 10, 34, 50, 100),
+    cap: fc.constantFrom('a50' as const, 'envoy' as const, 'envoy_at_least_one' as const),
+    consecutiveErrors: fc.integer({ min: 1, max: 5 }),
+    consecutiveGatewayErrors: fc.constantFrom(0, 2),
+  });
+  const circuitBreaker = fc.record({
+    maxRequests: fc.constantFrom(2, 10, 1_000),
+    maxPending: fc.constantFrom(0, 1, 100),
+    maxRetries: fc.constantFrom(0, 1),
+    endpointMaxRequests: fc.constantFrom(0, 2),
+  });
+  const retryThrottling = fc.record({
+    maxTokens: fc.constantFrom(2, 10),
+    tokenRatio: fc.constantFrom(0.1, 1),
+  });
+  const hedging = fc.record({ attempts: fc.integer({ min: 2, max: 5 }), delayMs: fc.constantFrom(5, 20) });
+  const rateLimit = fc.record({ perSecond: fc.constantFrom(50, 200), burst: fc.constantFrom(1, 20) });
+  const concurrency = fc.record({ initial: fc.constantFrom(5, 50), windowMs: fc.constant(50) });
+  const policies = fc.record({
+    outlier: some(outlier),
+    circuitBreaker: some(circuitBreaker),
+    retryThrottling: some(retryThrottling),
+    hedging: some(hedging),
+    rateLimit: some(rateLimit),
+    concurrency: some(concurrency),
+  });
+  const mode = fc.constantFrom('check' as const, 'watch' as const, 'tcp' as const);
+  return fc.integer({ min: 1, max: 8 }).chain((instances) =>
+    fc
+      .record({
+        policies,
+        mode,
+        share: fc.constantFrom(0, 0.3, 0.7, 1),
+        replicas: fc.integer({ min: 1, max: 2 }),
+        load: anyLoad(),
+        latency: anyLatency(),
+        faults: planFor(instances, 5, [...fault.kinds]),
+        seed: runSeed(),
+      })
+      .map((drawn) => {
+        const given = Object.entries(drawn.policies).filter(([, policy]) => policy !== undefined);
+        const sidecar: SidecarSpec = {
+          ...Object.fromEntries(given),
+          replicas: drawn.replicas,
+          health: { mode: drawn.mode, intervalMs: 100, timeoutMs: 40 },
+          retry: { budget: 0.5, budgetMinConcurrent: 10, perTryTimeoutMs: 200 },
+        };
+        const checks = [
+          check.ejection(),
+          check.circuitBreaker(),
+          check.retryThrottling(),
+          check.hedging({ missedShareMax: 1 }),
+          check.rateLimit(),
+          check.noLostRequests({ allowStatuses: [4, 8, 14] }),
+        ];
+        const params = { status: 14, share: drawn.share, for: 800 };
+        const storm = { atMs: 0, kind: 'failStatus', target: 'greeter/*', params };
+        const faults = drawn.share === 0 ? drawn.faults : [storm, ...drawn.faults];
+        return caseOf({ ...drawn, faults, instances, sidecar, checks });
+      }),
+  );
+}
+
 /**
  * A storm: instances answer UNAVAILABLE all the time, and only the budget holds the retries. The bound follows from it alone. With
  * R calls/s, latency L, budget b, floor m, shortest retry d: retries alive are at most m + b × calls alive at every moment;

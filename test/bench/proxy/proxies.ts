@@ -1,5 +1,6 @@
 /** The proxies under comparison: ours with every policy on, a byte relay as the floor, and the peers of the field. */
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstLine, start } from './children.ts';
@@ -39,6 +40,8 @@ export interface Started {
 }
 
 export interface SidecarExtras {
+  /** A configuration file. */
+  config?: string;
   /** Flags for node. */
   node?: readonly string[];
   /** Sees the lines that node prints of its own accord. */
@@ -50,6 +53,21 @@ export function startScript(name: string, parameters: readonly string[]): ChildP
   const file = fileURLToPath(new URL(name, import.meta.url));
   return start(process.execPath, [join(ROOT, 'scripts/run-ts.mjs'), file, ...parameters]);
 }
+
+/** What a configuration file adds: every other policy, with bounds that no load here comes near. */
+const ARMED = {
+  outlier: { consecutiveGatewayErrors: 5, successRate: {}, failurePercent: {} },
+  retryThrottling: {},
+  rateLimit: { perSecond: 100_000_000, burst: 1_000_000 },
+  concurrency: { initial: 10_000, min: 10_000, max: 100_000 },
+  circuitBreaker: {
+    maxRequests: 100_000,
+    maxPending: 100_000,
+    maxRetries: 1_000,
+    endpointMaxRequests: 100_000,
+  },
+  loadShed: {},
+};
 
 /** Ours: round robin, health checks, deadlines, retries with a budget, metrics. */
 export async function startSidecar(far: Far, extras: SidecarExtras = {}): Promise<Started> {
@@ -63,12 +81,24 @@ export async function startSidecar(far: Far, extras: SidecarExtras = {}): Promis
     join(ROOT, 'dist/proxy/host/main.js'),
     ...flags.split(' '),
     ...tls,
+    ...(extras.config === undefined ? [] : ['--config', extras.config]),
   ]);
   const { listen, admin } = await firstLine<{ listen: string; admin: string }>(child, extras.onLine);
   return { child, address: listen, admin };
 }
 
 export const SIDECAR: Proxy = { name: 'sidecar', program: null, start: (far) => startSidecar(far) };
+
+/** The same with all policies armed that are about failover and overload. */
+export const ARMED_SIDECAR: Proxy = {
+  name: 'armed',
+  program: null,
+  start(far, folder) {
+    const config = join(folder, 'armed.json');
+    writeFileSync(config, JSON.stringify(ARMED));
+    return startSidecar(far, { config });
+  },
+};
 
 export const RELAY: Proxy = {
   name: 'relay',

@@ -96,6 +96,8 @@ describe('circuitBreaker', () => {
     busy(early);
     early.begin();
     expect(refuse(early).verdict(circuitBreaker()).explanation).toContain('with 2 of 3 in flight or waiting');
+    const learned = new Script(2, { sidecar: { circuitBreaker: { maxPending: 0 }, concurrency: {} } }).up(2);
+    expect(refuse(learned).verdict(circuitBreaker()).outcome).toBe('holds');
     const pending = mesh({ maxRequests: 3, maxPending: 1 });
     expect(refuse(pending).verdict(circuitBreaker()).outcome).toBe('holds');
     expect(() => circuitBreaker({ quickMs: -1 })).toThrow("'quickMs' is -1");

@@ -258,6 +258,18 @@ describe('hedging', () => {
     expect(call.status).toBe(0);
   });
 
+  it('OV-01: no hedge goes to an endpoint that has its fill', () => {
+    const circuitBreaker = { ...DEFAULT_BREAKER, endpointMaxRequests: 1 };
+    const mesh = meshWith({}, 2, { circuitBreaker });
+    mesh.call();
+    mesh.call();
+    mesh.pass(250 * MS);
+    expect(mesh.sidecar.stats()).toMatchObject({ attemptsStarted: 2, hedges: 0 });
+    mesh.reply('a');
+    mesh.pass(100 * MS);
+    expect(mesh.sidecar.stats()).toMatchObject({ attemptsStarted: 3, hedges: 1 });
+  });
+
   it('FO-18: with no endpoint left the call ends with the last failure', () => {
     const mesh = meshWith({}, 1);
     const call = mesh.call();

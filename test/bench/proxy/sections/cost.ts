@@ -5,7 +5,7 @@ import { figureOf, geometricMean, median, missingFigure } from '../figures.ts';
 import { h2load } from '../load.ts';
 import { HINT } from '../programs.ts';
 import type { Proxy } from '../proxies.ts';
-import { PROXIES, RELAY, SIDECAR } from '../proxies.ts';
+import { ARMED_SIDECAR, PROXIES, RELAY, SIDECAR } from '../proxies.ts';
 import type { Running, Section, Session } from '../session.ts';
 import { costUs, interleave, makeCertificate, withProxies, withUpstream } from '../session.ts';
 import { expectAllOk } from '../sidecar-stats.ts';
@@ -36,7 +36,7 @@ const RESIDENT = { bound: 85, side: 'at most', of: 'value' } as const;
 export const COST: Section = {
   name: 'cost',
   title: 'CPU of the proxy process per unary call (h2load; connections × streams)',
-  measure: (session) => measureCosts(session, PROXIES, GOALS),
+  measure: (session) => measureCosts(session, [ARMED_SIDECAR, ...PROXIES], GOALS),
 };
 
 export const TLS_COST: Section = {
