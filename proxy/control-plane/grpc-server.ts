@@ -36,10 +36,14 @@ export class ControlPlane {
     });
   }
 
-  /** Resolves to HOST:PORT; port 0 lets the system choose. */
-  listen(address: string): Promise<string> {
+  /** Resolves to HOST:PORT; port 0 lets the system choose. `pair` null: in the clear. */
+  listen(address: string, pair: { key: Buffer; cert: Buffer } | null = null): Promise<string> {
+    const credentials =
+      pair === null
+        ? grpc.ServerCredentials.createInsecure()
+        : grpc.ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.cert }]);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+      this.#server.bindAsync(address, credentials, (error, port) => {
         if (error === null) return resolve(`${address.slice(0, address.lastIndexOf(':'))}:${port}`);
         const remedy = 'choose another port, or port 0 for any free one';
         reject(

@@ -1,4 +1,8 @@
 /** `meshwright control-plane` as a process: ready line, the watched file, signals. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { SidecarError } from '../policy/trouble.ts';
+import { reasonOf } from '../xds/read-resource.ts';
 import type { MeshPlan } from '../xds/build.ts';
 import { shortType } from '../xds/messages.ts';
 import { type FileKind, WatchedFile } from '../discovery/watched-file.ts';
@@ -11,8 +15,14 @@ const KIND: FileKind<MeshPlan> = {
   remedy: 'give the path of a YAML or JSON file with services and listeners',
 };
 
+/** PEM files of the certificate's chain and its key. */
+export interface TlsFiles {
+  cert: string;
+  key: string;
+}
+
 /** Runs until SIGTERM or SIGINT. Rejects with a SidecarError for what the user can mend; nothing is left then. */
-export async function runControlPlane(file: string, listen: string): Promise<void> {
+export async function runControlPlane(file: string, listen: string, tls: TlsFiles | null): Promise<void> {
   let plane: ControlPlane | null = null;
   let plan: MeshPlan = { services: {} };
   const watched = new WatchedFile(file, KIND, {
@@ -30,7 +40,7 @@ export async function runControlPlane(file: string, listen: string): Promise<voi
   server.onAnswer = ({ node, type, version, reason }) => {
     if (reason !== null) warn(`${node} refused ${shortType(type)} ${version}: ${reason}`);
   };
-  const address = await server.listen(listen);
+  const address = await server.listen(listen, tls === null ? null : readPair(tls));
   plane = server;
   watched.watch();
   const stop = (): void => {
@@ -39,6 +49,19 @@ export async function runControlPlane(file: string, listen: string): Promise<voi
   };
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, stop);
   say('ready', { listen: address, pid: process.pid });
+}
+
+function readPair({ cert, key }: TlsFiles): { key: Buffer; cert: Buffer } {
+  try {
+    const pair = { key: readFileSync(key), cert: readFileSync(cert) };
+    createSecureContext(pair);
+    return pair;
+  } catch (error) {
+    throw new SidecarError('MW_CONFIG', `the certificate and its key cannot be used: ${reasonOf(error)}`, {
+      place: `${cert}, ${key}`,
+      remedy: 'give PEM files that belong together',
+    });
+  }
 }
 
 function say(event: string, facts: object): void {

@@ -1,10 +1,14 @@
 /** Endpoints from a control plane over gRPC: gives the client core its stream and its clock. Loaded only when it is asked for. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import type { Endpoint } from '../policy/config.ts';
 import type { EndpointSource, SourceEvents } from './source.ts';
 import type { XdsClientConfig, XdsClientView } from '../xds/client-config.ts';
 import { XdsClient } from '../xds/client.ts';
 import type { DeltaResponse, DiscoveryResponse } from '../xds/messages.ts';
+import { SidecarError } from '../policy/trouble.ts';
+import { reasonOf } from '../xds/read-resource.ts';
 import { adsService, PROTO_CODEC } from './xds-protos.ts';
 
 const MESSAGE_BYTES_MAX = 64 * 1_024 * 1_024;
@@ -23,11 +27,19 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
 };
 
+/** `caFile` null trusts what Node trusts, `serverName` null asks for the control plane's host. */
+export interface XdsTls {
+  caFile: string | null;
+  serverName: string | null;
+}
+
 type Stream = grpc.ClientDuplexStream<object, DiscoveryResponse & DeltaResponse>;
 
 export class XdsSource implements EndpointSource {
   trouble: string | null = null;
   readonly #server: string;
+  readonly #credentials: grpc.ChannelCredentials;
+  readonly #options: grpc.ChannelOptions;
   readonly #client: XdsClient;
   readonly #method: 'StreamAggregatedResources' | 'DeltaAggregatedResources';
   #stream: Stream | null = null;
@@ -35,9 +47,13 @@ export class XdsSource implements EndpointSource {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  /** `server`: HOST:PORT of the control plane. Begins at once. */
-  constructor(server: string, config: XdsClientConfig, events: SourceEvents) {
+  /** `server`: HOST:PORT of the control plane; `tls` null: in the clear. Begins at once; throws a SidecarError for a file that cannot be read. */
+  constructor(server: string, tls: XdsTls | null, config: XdsClientConfig, events: SourceEvents) {
     this.#server = server;
+    this.#credentials = credentialsOf(tls);
+    this.#options = tls?.serverName
+      ? { ...CHANNEL, 'grpc.ssl_target_name_override': tls.serverName }
+      : CHANNEL;
     this.#method = config.variant === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
     const transport = {
       open: () => this.#open(),
@@ -65,7 +81,7 @@ export class XdsSource implements EndpointSource {
   }
 
   #open(): void {
-    const client = new grpc.Client(this.#server, grpc.credentials.createInsecure(), CHANNEL);
+    const client = new grpc.Client(this.#server, this.#credentials, this.#options);
     const { path, requestSerialize, responseDeserialize } = adsService()[
       this.#method
     ] as grpc.MethodDefinition<object, DiscoveryResponse & DeltaResponse>;
@@ -121,6 +137,25 @@ export class XdsSource implements EndpointSource {
       if (this.#client.nextTimeoutNs <= nowNs()) this.#enter(() => this.#client.handleTimeout());
       else this.#arm();
     }, waitMs);
+  }
+}
+
+function credentialsOf(tls: XdsTls | null): grpc.ChannelCredentials {
+  if (tls === null) return grpc.credentials.createInsecure();
+  if (tls.caFile === null) return grpc.credentials.createSsl();
+  try {
+    const pem = readFileSync(tls.caFile);
+    createSecureContext({ ca: pem });
+    return grpc.credentials.createSsl(pem);
+  } catch (error) {
+    throw new SidecarError(
+      'MW_CONFIG',
+      `the authorities of the control plane cannot be used: ${reasonOf(error)}`,
+      {
+        place: tls.caFile,
+        remedy: 'give a PEM file that can be read',
+      },
+    );
   }
 }
 

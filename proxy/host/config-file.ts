@@ -25,7 +25,7 @@ export function readConfigFile(file: string): RawOptions {
   const upstreamPair = typeof upstreamTls === 'object' ? upstreamTls : {};
   return {
     listen: rest.listen,
-    ...discoveryTexts(discovery),
+    ...discoveryTexts(discovery, beside),
     workers: text(rest.workers),
     admin: rest.admin,
     'tls-cert': beside(tls?.cert),
@@ -148,10 +148,17 @@ function alternatives(node: z.core.$ZodType): z.core.$ZodType[] {
   return node instanceof z.ZodUnion ? node.options.flatMap(alternatives) : [node];
 }
 
-function discoveryTexts(given: ConfigFile['discovery']): RawOptions {
+function discoveryTexts(
+  given: ConfigFile['discovery'],
+  beside: (path: string | undefined) => string | undefined,
+): RawOptions {
   if (given === undefined) return {};
+  const tls = typeof given.tls === 'object' ? given.tls : {};
   return {
     xds: given.server,
+    'discovery.tls': given.tls !== undefined && given.tls !== false,
+    'discovery.ca': beside(tls.ca),
+    'discovery.serverName': tls.serverName,
     'xds-listener': given.listener,
     'xds-cluster': given.cluster,
     'xds-variant': given.variant,

@@ -26,6 +26,16 @@ const PLAIN_SCHEMA = z.strictObject({
     .strictObject({
       kind: z.literal('xds').describe('a control plane, over xDS (ADS)'),
       server: z.string().describe('HOST:PORT of the control plane'),
+      tls: z
+        .union([
+          z.boolean(),
+          z.strictObject({
+            ca: text('PEM file of the authorities that sign its certificate'),
+            serverName: text('name that its certificate must hold'),
+          }),
+        ])
+        .describe('TLS towards the control plane')
+        .optional(),
       listener: text('follow this listener, and its route for all calls, to the endpoints'),
       cluster: text('or follow this cluster'),
       variant: z.enum(['sotw', 'delta']).describe('state of the world, or incremental').optional(),

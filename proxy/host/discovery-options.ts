@@ -1,5 +1,6 @@
 /** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS. */
 import { hostname } from 'node:os';
+import type { XdsTls } from '../discovery/xds-source.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../xds/client-config.ts';
 import { type OptionReader, usage } from './option-reader.ts';
 
@@ -7,6 +8,8 @@ export interface XdsOptions extends XdsClientConfig {
   kind: 'xds';
   /** HOST:PORT of the control plane. */
   server: string;
+  /** Null: in the clear. `caFile` null trusts what Node trusts, `serverName` null asks for the control plane's host. */
+  tls: XdsTls | null;
 }
 
 export type DiscoveryOptions = XdsOptions;
@@ -28,6 +31,7 @@ export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
   return {
     kind: 'xds',
     server,
+    tls: readTls(read),
     follow: listener === null ? { cluster: cluster as string } : { listener },
     node: {
       id: read.text('xds-node') ?? `${hostname()}-${process.pid}`,
@@ -45,4 +49,9 @@ export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
       3_600_000,
     ),
   };
+}
+
+function readTls(read: OptionReader): XdsTls | null {
+  const [caFile, serverName] = [read.text('discovery.ca'), read.text('discovery.serverName')];
+  return read.flag('discovery.tls') ? { caFile, serverName } : null;
 }

@@ -162,7 +162,7 @@ export class Generation implements Serving {
     const { XdsSource } = await import('../discovery/xds-source.ts');
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, FIRST_SET_MS);
-      this.#source = new XdsSource(discovery.server, discovery, {
+      this.#source = new XdsSource(discovery.server, discovery.tls, discovery, {
         onEndpoints: (endpoints) => {
           this.#setEndpoints(endpoints);
           clearTimeout(limit);

@@ -40,6 +40,11 @@ export class ControlPlaneProcess {
   readonly file = join(this.folder, 'mesh.json');
   listen = '127.0.0.1:0';
   #process: Process | null = null;
+  readonly #flags: readonly string[];
+
+  constructor(flags: readonly string[] = []) {
+    this.#flags = flags;
+  }
 
   /** Replaces the file whole, by rename. */
   write(mesh: MeshPlan | string): void {
@@ -56,6 +61,7 @@ export class ControlPlaneProcess {
       this.file,
       '--listen',
       this.listen,
+      ...this.#flags,
     ]);
     this.#process = started;
     await until(

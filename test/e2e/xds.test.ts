@@ -1,4 +1,5 @@
 /** One control plane, our sidecar and a real Envoy at once: whether both follow it, in both variants of the protocol. */
+import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EndpointPlan, MeshPlan } from '../../proxy/xds/build.ts';
 import {
@@ -205,6 +206,78 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('with a real 
       return mine.join() === texts(last).join() && theirs.join() === texts(last).join();
     });
     for (const client of clients) expect((await answering(client, 4)).size).toBe(2);
+  });
+});
+
+describe('a control plane that cannot start says why, in one line', () => {
+  it.each<[string, string | null, string[], RegExp]>([
+    ['no file', null, [], /^MW_CONFIG: the mesh file does not exist/],
+    [
+      'a file that is wrong',
+      'services: { a: { endpoints: [{}] } }',
+      [],
+      /services\.a\.endpoints\.0\.address/,
+    ],
+    [
+      'a certificate without key',
+      'services: {}',
+      ['--tls-cert', 'a.pem'],
+      /^MW_USAGE: a certificate needs its key/,
+    ],
+    [
+      'files that are none',
+      'services: {}',
+      ['--tls-cert', '/nowhere', '--tls-key', '/nowhere'],
+      /^MW_CONFIG: the certificate and its key cannot be used/,
+    ],
+    ['a port that is none', 'services: {}', ['--listen', 'here'], /^MW_USAGE: not an address/],
+  ])('%s', async (_what, text, flags, said) => {
+    const plane = new ControlPlaneProcess(flags);
+    leave.push(() => plane.end());
+    if (text !== null) plane.write(text);
+    const stderr = await plane.start().then(
+      () => 'it started',
+      (error: Error) => error.message,
+    );
+    expect(stderr).toMatch(said);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('over TLS', () => {
+  const PEM = new URL('tls-fixtures/', import.meta.url).pathname;
+
+  it('the control plane must show a certificate of a trusted authority, for its name', async () => {
+    const all = (await instances()).map(({ address }) => ({ address }));
+    const plane = new ControlPlaneProcess([
+      '--tls-cert',
+      `${PEM}server.pem`,
+      '--tls-key',
+      `${PEM}server.key`,
+    ]);
+    leave.push(() => plane.end());
+    plane.write(meshOf(all));
+    await plane.start();
+    const start = async (name: string, tls: unknown): Promise<SidecarProcess> => {
+      const file = `${plane.folder}/${name}.json`;
+      const discovery = { kind: 'xds', server: plane.listen, listener: 'front', tls };
+      writeFileSync(file, JSON.stringify({ discovery }));
+      const sidecar = await startProcess(['--config', file]);
+      leave.push(() => sidecar.kill());
+      return sidecar;
+    };
+    const [good, ...bad] = await Promise.all([
+      start('good', { ca: `${PEM}ca.pem`, serverName: 'localhost' }),
+      start('other-name', { ca: `${PEM}ca.pem`, serverName: 'elsewhere.example' }),
+      start('other-authority', { ca: `${PEM}other.pem`, serverName: 'localhost' }),
+      start('any-authority', true),
+      start('clear', false),
+    ]);
+    expect(await membersOfSidecar((good as SidecarProcess).admin)).toHaveLength(INSTANCES);
+    for (const sidecar of bad) {
+      expect(await membersOfSidecar(sidecar.admin)).toEqual([]);
+      expect(sidecar.stderr).toContain('the control plane is away');
+    }
   });
 });
 

@@ -37,6 +37,13 @@ describe('a control plane as source of endpoints', () => {
     expect(() => resolveOptions(flags)).toThrow(said);
   });
 
+  it('may be spoken to over TLS', () => {
+    const flags = { ...XDS, 'xds-cluster': 'b' };
+    expect(resolveOptions(flags).discovery?.tls).toBeNull();
+    const file = { 'discovery.tls': true, 'discovery.ca': '/ca.pem' };
+    expect(resolveOptions(flags, file).discovery?.tls).toEqual({ caFile: '/ca.pem', serverName: null });
+  });
+
   it('stands in the schema', () => {
     const discovery = { kind: 'xds', server: 'cp:1', listener: 'front', versions: 'rising' };
     expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
