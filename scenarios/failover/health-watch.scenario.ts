@@ -1,5 +1,5 @@
 // Health is watched on a stream that stays open: a killed instance is noticed with its connection, a drained one says goodbye.
-// Rules: FO-29.
+// Rules: FO-29, FO-35.
 import { check, load, scenario } from 'meshwright';
 
 export default scenario('health by watch', {

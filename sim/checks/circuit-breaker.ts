@@ -31,6 +31,8 @@ export function circuitBreaker(params: { quickMs?: number } = {}): CheckSpec {
 class View {
   alive = 0;
   pickable = 0;
+  /** When an instance came or went last: calls that waited for it, or on it, may be refused then. */
+  changedNs = -1;
   readonly aliveOn: Int32Array;
 
   constructor(instances: number) {
@@ -85,6 +87,7 @@ class CircuitBreaker implements CheckRun {
     if (kind === Kind.endpointChanged) {
       if (event.code === PICKABLE) view.pickable += 1;
       else if (event.code === UNPICKABLE) view.pickable -= 1;
+      if (event.code === PICKABLE || event.code === UNPICKABLE) view.changedNs = event.tNs;
     } else if (kind === Kind.attemptSent) this.#sent(view, event);
     else if (kind === Kind.attemptEnded) this.#ended(view, event);
     else this.#callEnded(view, event);
@@ -141,8 +144,9 @@ class CircuitBreaker implements CheckRun {
     const madeHere = event.detail === 1 && event.code === UNAVAILABLE;
     if (slot < 0 || !madeHere || this.#open.note[slot] !== 0 || view.pickable === 0) return;
     this.#refused += 1;
-    const tookNs = event.tNs - (this.#open.startNs[slot] as number);
-    if (tookNs > this.#quickNs) {
+    const startNs = this.#open.startNs[slot] as number;
+    const tookNs = event.tNs - startNs;
+    if (tookNs > this.#quickNs && view.changedNs < startNs) {
       this.#break(event, `refused call ${event.call} only after ${atTime(tookNs)}`);
       return;
     }

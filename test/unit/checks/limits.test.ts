@@ -89,9 +89,14 @@ describe('circuitBreaker', () => {
   });
 
   test('OV-03, OV-06: refused late, or although there was room', () => {
-    const late = mesh({ maxRequests: 1, maxPending: 0 });
+    const late = mesh({ maxRequests: 1, maxPending: 0 }).at(1);
     busy(late);
     expect(refuse(late, 5).verdict(circuitBreaker()).explanation).toContain('only after 5.0 ms');
+    const lost = mesh({ maxRequests: 1, maxPending: 0 });
+    busy(lost);
+    const waiting = lost.begin();
+    lost.at(3).saw(1, 'unpickable').at(5);
+    expect(ended(lost, waiting, 14, 1).verdict(circuitBreaker()).outcome).toBe('holds');
     const early = mesh({ maxRequests: 3, maxPending: 0 });
     busy(early);
     early.begin();

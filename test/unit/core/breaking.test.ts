@@ -7,6 +7,7 @@ import {
   DEFAULT_THROTTLE,
 } from '../../../proxy/policy/failover-config.ts';
 import { DEFAULT_OUTLIER } from '../../../proxy/policy/failover-config.ts';
+import { seeded } from '../policy/members.ts';
 import { FakeMesh, type FakeStream, MS } from './fake-mesh.ts';
 
 function meshWith(circuitBreaker: Partial<BreakerConfig>, count = 2, more = {}): FakeMesh {
@@ -163,6 +164,49 @@ describe('circuit breaking', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('waiting and coming back', () => {
+  it('OV-09: calls that wait for room go in the order they came', () => {
+    const mesh = meshWith({}, [] as never);
+    mesh.silent = true;
+    mesh.endpoints(['a']);
+    const link = mesh.connectFull(mesh.dialled.splice(0)[0] as never);
+    for (let call = 0; call < 20; call++) mesh.call(`${call} `);
+    for (let room = 1; room <= 20; room++) {
+      link.capacity = room;
+      mesh.port('a').onCapacity(false);
+      expect(link.streams.map(({ text }) => text)).toEqual(
+        Array.from({ length: room }, (_, call) => `${call} `),
+      );
+    }
+  });
+
+  it('FO-33: when all come back, dials of many sidecars are spread in time, one at a time for each endpoint', () => {
+    const UP_MS = 8_000;
+    const dials: number[] = [];
+    for (let seed = 1; seed <= 60; seed++) {
+      const mesh = new FakeMesh(0, { random: seeded(seed), silent: true });
+      mesh.endpoints(['a', 'b']);
+      const back = new Map<string, number>();
+      for (let ms = 0; back.size < 2 && ms < UP_MS + 3_000; ms += 20) {
+        const due = mesh.dialled.splice(0);
+        expect(new Set(due.map(({ endpoint }) => endpoint.id)).size).toBe(due.length);
+        for (const port of due) {
+          if (ms < UP_MS) port.handleDialFailed('refused');
+          else back.set(port.endpoint.id, ms);
+        }
+        mesh.pass(20 * MS);
+      }
+      dials.push(...back.values());
+    }
+    expect(dials).toHaveLength(120);
+    // The longest wait is 2.4 s; a tenth of it never sees a third of them.
+    const buckets = new Map<number, number>();
+    for (const ms of dials) buckets.set(Math.floor(ms / 240), (buckets.get(Math.floor(ms / 240)) ?? 0) + 1);
+    expect(Math.max(...buckets.values())).toBeLessThan(dials.length / 3);
+    expect(Math.max(...dials)).toBeLessThan(UP_MS + 2_500);
   });
 });
 

@@ -181,7 +181,7 @@ describe('hedging', () => {
     expect(other.status).toBe(14);
   });
 
-  it('FO-03: an attempt that was never processed goes again once for free', () => {
+  it('FO-03, FO-20: an attempt that was never processed goes again once for free', () => {
     const mesh = meshWith({ attempts: 2 });
     const call = mesh.call();
     mesh.reset('a', 7, true);
