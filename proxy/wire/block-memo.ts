@@ -47,10 +47,18 @@ export class BlockMemo {
   #slots: (Entry | null)[] | null = null;
   #seen: Int32Array | null = null;
   #hash = 0;
+  /** Blocks in a row that were not known. */
+  #misses = 0;
+  /** `find` looked for the last block. */
+  #asked = false;
 
   /** What `source[start, end)` decodes to at `version` of the table, or null. */
   find(version: number, source: Uint8Array, start: number, end: number): DecodedBlock | null {
     if (this.#slots === null) this.#slots = Array.from<Entry | null>({ length: SLOTS }).fill(null);
+    this.#misses += 1;
+    // Who never repeats himself is asked now and then only.
+    this.#asked = this.#misses < MISSES_MAX || this.#misses % MISSES_MAX === 0;
+    if (!this.#asked) return null;
     let hash = end - start;
     for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (source[at] as number)) | 0;
     this.#hash = hash;
@@ -59,13 +67,14 @@ export class BlockMemo {
     const octets = entry.octets;
     if (octets.length !== end - start) return null;
     for (let i = 0, at = start; at < end; i++, at++) if (octets[i] !== source[at]) return null;
+    this.#misses = 0;
     return entry.decoded;
   }
 
   /** Keeps the block that `find` was last asked for. The caller saw that decoding it left the table at `version`. */
   keep(version: number, source: Uint8Array, start: number, end: number, decoded: DecodedBlock): void {
     const length = end - start;
-    if (this.#slots === null || length > OCTETS_MAX_EACH) return;
+    if (this.#slots === null || !this.#asked || length > OCTETS_MAX_EACH) return;
     const slot = slotOf(this.#hash);
     if (this.#seen === null) this.#seen = new Int32Array(SLOTS);
     if (this.#seen[slot] !== this.#hash) {
@@ -98,6 +107,7 @@ interface Entry {
 }
 
 const SLOTS = 256;
+const MISSES_MAX = 16;
 const OCTETS_MAX = 65_536;
 const OCTETS_MAX_EACH = 4_096;
 

@@ -1,4 +1,5 @@
 /** Header fields as the decoder makes them: judged once when made, then shared by tables, blocks and encoders. */
+import { EncoderMarks } from './encoder-marks.ts';
 import type { HeaderField } from './headers.ts';
 import { STATIC_TABLE } from './static-table.ts';
 
@@ -21,6 +22,23 @@ export const FieldKind = {
   GRPC_PREVIOUS_ATTEMPTS: 13,
 } as const;
 
+/** What all fields of one name have in common. Shared along with names that a table repeats, so that a name is judged once. */
+export class FieldName {
+  readonly text: string;
+  /** One of `FieldKind`. */
+  readonly kind: number;
+  /** Why no field may have this name, or ''. */
+  readonly flaw: string;
+  /** What encoders know of the name. */
+  readonly marks = new EncoderMarks();
+
+  constructor(text: string) {
+    this.text = text;
+    this.kind = kindOf(text);
+    this.flaw = nameFlawOf(this.kind, text);
+  }
+}
+
 export class WireField implements HeaderField {
   readonly name: string;
   readonly value: string;
@@ -28,31 +46,27 @@ export class WireField implements HeaderField {
   /** RFC 7541 §4.1: octets of name and value, plus 32. */
   readonly size: number;
   readonly kind: number;
-  /** Why no field may have this name, or ''. */
-  readonly nameFlaw: string;
+  readonly fieldName: FieldName;
   /** Why the field may not stand in any message, or ''. */
   readonly flaw: string;
+  /** What encoders know of the field; null: nothing. */
+  marks: EncoderMarks | null = null;
 
-  /** `named`: a field of the same name, which spares judging the name again. */
-  constructor(name: string, value: string, neverIndexed: boolean, named: WireField | null = null) {
-    this.name = name;
+  constructor(name: FieldName, value: string, neverIndexed: boolean) {
+    this.name = name.text;
     this.value = value;
     this.neverIndexed = neverIndexed;
-    this.size = name.length + value.length + 32;
-    if (named === null) {
-      this.kind = kindOf(name);
-      this.nameFlaw = nameFlawOf(this.kind, name);
-    } else {
-      this.kind = named.kind;
-      this.nameFlaw = named.nameFlaw;
-    }
-    this.flaw = this.nameFlaw === '' ? valueFlawOf(this.kind, value) : this.nameFlaw;
+    this.size = name.text.length + value.length + 32;
+    this.kind = name.kind;
+    this.fieldName = name;
+    this.flaw = name.flaw === '' ? valueFlawOf(name.kind, value) : name.flaw;
   }
 }
 
 /** The kind and flaw of any field, for blocks that did not come from a decoder. */
 export function asWireField(field: HeaderField): WireField {
-  return field instanceof WireField ? field : new WireField(field.name, field.value, field.neverIndexed);
+  if (field instanceof WireField) return field;
+  return new WireField(new FieldName(field.name), field.value, field.neverIndexed);
 }
 
 /** One of `FieldKind`. */
@@ -159,5 +173,5 @@ function octetTable(allowed: string): Uint8Array {
 
 /** The static table as shared fields; index 0 is unused. */
 export const STATIC_FIELDS: readonly WireField[] = STATIC_TABLE.map(
-  ([name, value]) => new WireField(name, value, false),
+  ([name, value]) => new WireField(new FieldName(name), value, false),
 );

@@ -1,5 +1,5 @@
 /** Decoded header blocks: immutable lists of fields, with what policies ask of them computed once per distinct block. */
-import { FieldKind, WireField, kindOf } from './field.ts';
+import { FieldKind, FieldName, WireField, kindOf } from './field.ts';
 
 /** One field as it stood in the block. Names are lower case; values are octets as latin1 text. */
 export interface HeaderField {
@@ -84,7 +84,7 @@ export class HeaderBlock {
 
 /** Builds a block from pairs, in order. */
 export function headerBlock(pairs: readonly (readonly [name: string, value: string])[]): HeaderBlock {
-  return new HeaderBlock(pairs.map(([name, value]) => ({ name, value, neverIndexed: false })));
+  return new HeaderBlock(pairs.map(([name, value]) => new WireField(new FieldName(name), value, false)));
 }
 
 /** Nanoseconds of grpc-timeout's unit by its character code; 0: none. */

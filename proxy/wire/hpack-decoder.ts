@@ -1,5 +1,5 @@
 /** HPACK decoder (RFC 7541): a header block's octets to shared fields, every loop bounded by the block's length. */
-import { STATIC_FIELDS, WireField } from './field.ts';
+import { FieldName, STATIC_FIELDS, WireField } from './field.ts';
 import { DynamicTable } from './hpack-table.ts';
 import { huffmanDecode } from './huffman.ts';
 import { DEFAULT_TABLE_BYTES } from './protocol.ts';
@@ -102,9 +102,9 @@ export class HpackDecoder {
   #literal(nameIndex: number, neverIndexed: boolean): WireField | null {
     if (this.#broken) return null;
     const named = nameIndex === 0 ? null : this.#indexed(nameIndex);
-    const name = named === null ? this.#string() : named.name;
+    const name = named === null ? new FieldName(this.#string()) : named.fieldName;
     const value = this.#string();
-    return this.#broken ? null : new WireField(name, value, neverIndexed, named);
+    return this.#broken ? null : new WireField(name, value, neverIndexed);
   }
 
   #string(): string {

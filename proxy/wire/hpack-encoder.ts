@@ -2,6 +2,7 @@
  * HPACK encoder (RFC 7541). Finds fields by identity first, indexes nothing before it is seen twice, and remembers the
  * octets of whole blocks under the version of its table.
  */
+import { EncoderMarks, type Mark, takeOwner, takePlace } from './encoder-marks.ts';
 import { FieldKind, WireField, asWireField, kindOf } from './field.ts';
 import type { HeaderBlock, HeaderField } from './headers.ts';
 import { DynamicTable } from './hpack-table.ts';
@@ -13,6 +14,8 @@ import { STATIC_ENTRIES, STATIC_TABLE } from './static-table.ts';
 export class HpackEncoder {
   readonly table = new DynamicTable(DEFAULT_TABLE_BYTES);
   readonly #tableBytesCap: number;
+  readonly #place = takePlace();
+  #owner = takeOwner();
   /** Smallest and last size to announce at the next block's start, -1: none (RFC 7541 §4.2). */
   #announceLeast = -1;
   #announceLast = -1;
@@ -84,7 +87,7 @@ export class HpackEncoder {
   #field(field: HeaderField, output: Output): void {
     const size = field.name.length + field.value.length;
     output.reserve(size + 16);
-    const identical = this.#byField.get(field);
+    const identical = this.#identical(field);
     if (identical !== undefined && !field.neverIndexed) {
       const index = this.#indexOf(identical);
       if (index > 0) {
@@ -92,7 +95,7 @@ export class HpackEncoder {
         return;
       }
     }
-    const name = this.#nameRecord(field.name);
+    const name = this.#nameRecord(field);
     if (field.neverIndexed) {
       this.#literal(0x10, 0x0f, this.#nameIndex(name), field.name, field.value, false, output);
       return;
@@ -120,13 +123,14 @@ export class HpackEncoder {
     let known = this.#byText.get(text);
     if (known === undefined) {
       if (this.#byText.size >= KNOWN_MAX) this.#forget();
-      known = { serial: 0, staticIndex: STATIC_INDEX.get(text) ?? 0, seen: 0 };
+      known = { owner: this.#owner, serial: 0, staticIndex: STATIC_INDEX.get(text) ?? 0, seen: 0 };
       this.#byText.set(text, known);
       name.novelties += 1;
     } else {
       name.novelties = name.novelties > 8 ? name.novelties - 8 : 0;
-      if (this.#byField.size >= KNOWN_MAX) this.#byField.clear();
+      if (this.#byField.size >= KNOWN_MAX) this.#clear(this.#byField);
       this.#byField.set(field, known);
+      if (field instanceof WireField) this.#mark((field.marks ??= new EncoderMarks()), known);
     }
     return known;
   }
@@ -150,21 +154,48 @@ export class HpackEncoder {
     return record.serial > 0 && age < this.table.count ? STATIC_ENTRIES + 1 + age : 0;
   }
 
-  #nameRecord(name: string): NameRecord {
+  /** What is known of this very object. */
+  #identical(field: HeaderField): Known | undefined {
+    if (!(field instanceof WireField)) return this.#byField.get(field);
+    const { marks } = field;
+    if (marks === null) return undefined;
+    const mark = marks.get(this.#place);
+    if (mark !== null && mark.owner === this.#owner) return mark as Known;
+    const known = this.#byField.get(field);
+    if (known !== undefined) this.#mark(marks, known);
+    return known;
+  }
+
+  #nameRecord(field: HeaderField): NameRecord {
+    const marks = field instanceof WireField ? field.fieldName.marks : null;
+    const mark = marks?.get(this.#place);
+    if (mark?.owner === this.#owner) return mark as NameRecord;
+    const { name } = field;
     let record = this.#names.get(name);
     if (record === undefined) {
-      if (this.#names.size >= KNOWN_MAX) this.#names.clear();
+      if (this.#names.size >= KNOWN_MAX) this.#clear(this.#names);
       this.#changed = true;
-      record = { staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0 };
+      record = { owner: this.#owner, staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0 };
       this.#names.set(name, record);
     }
+    if (marks !== null) this.#mark(marks, record);
     return record;
   }
 
   /** Bounds the memory: what the table holds is found again after two more sights. */
   #forget(): void {
     this.#byText.clear();
-    this.#byField.clear();
+    this.#clear(this.#byField);
+  }
+
+  #clear(map: Map<unknown, unknown>): void {
+    map.clear();
+    this.#owner = takeOwner();
+  }
+
+  #mark(marks: EncoderMarks, mark: Mark): void {
+    mark.owner = this.#owner;
+    marks.set(this.#place, mark);
   }
 
   #resize(size: number): void {
@@ -245,14 +276,14 @@ function isCallField(field: HeaderField): boolean {
 /** Mark in a block's `memo`: it was encoded before. */
 const SEEN = true;
 
-interface Known {
+interface Known extends Mark {
   /** Serial number in the dynamic table, 0: never inserted. */
   serial: number;
   readonly staticIndex: number;
   seen: number;
 }
 
-interface NameRecord {
+interface NameRecord extends Mark {
   readonly staticIndex: number;
   /** Serial number of the last insertion with this name. */
   serial: number;

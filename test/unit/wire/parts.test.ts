@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
 import { Core, advanceStream } from '../../../proxy/wire/core.ts';
-import { WireField } from '../../../proxy/wire/field.ts';
+import { FieldName, WireField } from '../../../proxy/wire/field.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { DecodeEnd, HpackDecoder } from '../../../proxy/wire/hpack-decoder.ts';
 import { HpackEncoder } from '../../../proxy/wire/hpack-encoder.ts';
@@ -221,7 +221,9 @@ describe('encoder', () => {
 
 describe('what may be a message', () => {
   const fields = (list: Record<string, string>, more: [string, string][] = []): WireField[] =>
-    [...Object.entries(list), ...more].map(([name, value]) => new WireField(name, value, false));
+    [...Object.entries(list), ...more].map(
+      ([name, value]) => new WireField(new FieldName(name), value, false),
+    );
   const GET = { ':method': 'GET', ':scheme': 'http', ':path': '/', ':authority': 'host' };
 
   test.each([
