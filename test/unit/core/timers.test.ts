@@ -74,3 +74,22 @@ it('a timer that waits in the heap can be put to rest, wherever it stands', () =
   expect(fired.sort()).toEqual([0, 1, 3, 4]);
   expect(table.nextNs).toBe(Infinity);
 });
+
+it('durations that come again take the list of one that is no longer used, where one is empty', () => {
+  const table = new TimerTable(2);
+  let nowNs = 0;
+  for (let round = 0; round < 6; round++) {
+    const due: number[] = [];
+    const fired: number[] = [];
+    for (const durationNs of [10, 20, 30, 40]) {
+      for (let again = 0; again < 3; again++) {
+        due.push(nowNs + durationNs);
+        table.arm(new OwnedTimer({ handleTimer: () => void fired.push(nowNs) }), nowNs, durationNs);
+      }
+      // In every other round each duration has all lists to itself.
+      if (round % 2 === 0) for (const end = nowNs + 100; nowNs < end; nowNs++) table.fire(nowNs);
+    }
+    for (const end = nowNs + 100; nowNs < end; nowNs++) table.fire(nowNs);
+    expect(fired.toSorted((a, b) => a - b)).toEqual(due.toSorted((a, b) => a - b));
+  }
+});
