@@ -51,6 +51,12 @@ export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
   };
 }
 
+/** Where endpoints come from, as `/clusters` says it. */
+export function sourceOf(options: { endpoints: string | null; discovery: DiscoveryOptions | null }): string {
+  const { endpoints, discovery } = options;
+  return endpoints ?? (discovery === null ? 'static' : `${discovery.kind} ${discovery.server}`);
+}
+
 function readTls(read: OptionReader): XdsTls | null {
   const [caFile, serverName] = [read.text('discovery.ca'), read.text('discovery.serverName')];
   return read.flag('discovery.tls') ? { caFile, serverName } : null;

@@ -11,7 +11,7 @@ import { clockOffsetNs } from './clock-offset.ts';
 import { ClusterSources } from './cluster-sources.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
-import type { DiscoveryOptions } from './discovery-options.ts';
+import { type DiscoveryOptions, sourceOf } from './discovery-options.ts';
 import type { SidecarOptions } from './options.ts';
 import type { ServerTls, TlsSides } from './tls.ts';
 import { Trace } from './trace.ts';
@@ -106,10 +106,9 @@ export class Generation implements Serving {
   }
 
   clusters(): { endpoints: ClusterEndpoint[]; source: string; trouble: string | null; discovery?: object } {
-    const { endpoints, discovery } = this.#options;
     return {
       endpoints: this.#sidecar.clusters(),
-      source: endpoints ?? (discovery === null ? 'static' : `${discovery.kind} ${discovery.server}`),
+      source: sourceOf(this.#options),
       trouble: this.#trouble(),
       ...(this.#source === null ? {} : { discovery: this.#source.view() }),
     };

@@ -23,6 +23,8 @@ export class WorkerChild {
   readonly worker: number;
   /** It takes connections. */
   ready = false;
+  /** As it was when it became ready. */
+  knowsEndpoints = false;
   /** When it became ready, in ms of the monotonic clock; 0 before. */
   readyAtMs = 0;
   /** Callers' connections that it holds. */
@@ -100,6 +102,7 @@ export class WorkerChild {
     else if (message.type === 'warn') this.#events.warn(message.message);
     else if (message.type === 'ready') {
       this.ready = true;
+      this.knowsEndpoints = message.knowsEndpoints;
       this.readyAtMs = performance.now();
       this.#events.onReady(this);
     } else if (message.type === 'failed') {

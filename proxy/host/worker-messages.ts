@@ -10,7 +10,8 @@ export type ToWorker =
   | { readonly type: 'stop' };
 
 export type FromWorker =
-  | { readonly type: 'ready' }
+  /** `knowsEndpoints`: false when where they come from has not told any yet. */
+  | { readonly type: 'ready'; readonly knowsEndpoints: boolean }
   /** It could not start, for a reason that the user can mend. */
   | {
       readonly type: 'failed';

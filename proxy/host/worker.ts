@@ -23,7 +23,7 @@ async function start({ flags, file }: ToWorker & { type: 'start' }): Promise<voi
   const warn = (message: string): void => tell({ type: 'warn', message });
   try {
     server = await Generation.start(resolveOptions(flags, file), { warn });
-    tell({ type: 'ready' });
+    tell({ type: 'ready', knowsEndpoints: server.knowsEndpoints });
   } catch (error) {
     if (!(error instanceof SidecarError)) throw error;
     const { code, message, place, remedy } = error;

@@ -8,6 +8,7 @@ import type { ServerLog, Serving } from './generation.ts';
 import { HOST_LIMITS } from './limits-table.ts';
 import { clustersOf, type Member, notReadyOf, statsOf } from './one-view.ts';
 import type { RawOptions } from './flags.ts';
+import { sourceOf } from './discovery-options.ts';
 import type { SidecarOptions } from './options.ts';
 import { WorkerChild } from './worker-child.ts';
 
@@ -75,6 +76,11 @@ export class WorkerGroup implements Serving {
     return this.#workers.map((child) => child.pid);
   }
 
+  /** Each of them knew endpoints when it became ready. */
+  get knowsEndpoints(): boolean {
+    return this.#workers.every((child) => child.knowsEndpoints);
+  }
+
   take(socket: Socket): void {
     socket.on('error', () => {});
     this.#give(socket);
@@ -92,7 +98,7 @@ export class WorkerGroup implements Serving {
   async clusters(): Promise<object> {
     const members = await this.#members();
     const trouble = members.find(({ view }) => (view?.trouble ?? null) !== null)?.view?.trouble ?? null;
-    return { ...clustersOf(members), source: this.#options.endpoints ?? 'static', trouble };
+    return { ...clustersOf(members), source: sourceOf(this.#options), trouble };
   }
 
   /** Each worker finishes its calls in flight, at most `drainMs`. True when none had to be ended by force. */
