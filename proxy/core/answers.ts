@@ -1,5 +1,5 @@
 /** Header blocks of answers the sidecar makes itself, kept for reuse: the same trouble usually strikes many calls. */
-import { HeaderBlock, headerBlock } from '../wire/headers.ts';
+import { type HeaderBlock, blockOf, headerBlock } from '../wire/headers.ts';
 import { httpOfStatus } from './statuses.ts';
 
 const KEPT_MAX = 128;
@@ -56,7 +56,7 @@ export class Answers {
 
 /** The trailers of an upstream that gave no grpc-status, with one added. */
 export function withStatus(block: HeaderBlock, grpcStatus: number, message: string): HeaderBlock {
-  return new HeaderBlock([
+  return blockOf([
     ...block.fields,
     { name: 'grpc-status', value: String(grpcStatus), neverIndexed: false },
     { name: 'grpc-message', value: encodeMessage(message), neverIndexed: false },

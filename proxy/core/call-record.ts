@@ -22,36 +22,93 @@ export interface CallerSession {
   readonly link: Link | null;
 }
 
+/** What only some calls need. */
+class Extras {
+  requestTrailers: HeaderBlock | null = null;
+  tagger: Tagger | null = null;
+  number = -1;
+  heldBytes = 0;
+  failures: Failures | null = null;
+  waiting: WaitPlace | null = null;
+  mirror: MirrorCall | null = null;
+}
+
+/** Only read: what a call has before it needs its own. */
+const NO_EXTRAS = new Extras();
+
 export abstract class CallRecord extends Timer {
   /** Its place among all records; it outlives the call. */
   slot = -1;
   session: CallerSession | null = null;
   stream: LinkStream | null = null;
   request: HeaderBlock | null = null;
-  requestTrailers: HeaderBlock | null = null;
   attempt: Attempt | null = null;
-  tagger: Tagger | null = null;
-  /** The observer's number; -1: not traced. */
-  number = -1;
   attemptsSent = 0;
-  /** Request octets whose credit the caller has not got back yet. */
-  heldBytes = 0;
   /** Where the last attempt went. */
   upstream: Upstream | null = null;
-  /** What attempts that failed left behind; null while none did. */
-  failures: Failures | null = null;
   readonly buffer = new RequestBuffer();
-  /** Where it waits for an endpoint, or for room on one; null: nowhere. */
-  waiting: WaitPlace | null = null;
-  /** Its copy; null: none. */
-  mirror: MirrorCall | null = null;
   #marks = 0;
+  #extras = NO_EXTRAS;
+
+  get requestTrailers(): HeaderBlock | null {
+    return this.#extras.requestTrailers;
+  }
+  set requestTrailers(value: HeaderBlock | null) {
+    if (value !== this.requestTrailers) CallRecord.#own(this).requestTrailers = value;
+  }
+
+  get tagger(): Tagger | null {
+    return this.#extras.tagger;
+  }
+  set tagger(value: Tagger | null) {
+    if (value !== this.tagger) CallRecord.#own(this).tagger = value;
+  }
+
+  /** The observer's number; -1: not traced. */
+  get number(): number {
+    return this.#extras.number;
+  }
+  set number(value: number) {
+    if (value !== this.number) CallRecord.#own(this).number = value;
+  }
+
+  /** Request octets whose credit the caller has not got back yet. */
+  get heldBytes(): number {
+    return this.#extras.heldBytes;
+  }
+  set heldBytes(value: number) {
+    if (value !== this.heldBytes) CallRecord.#own(this).heldBytes = value;
+  }
+
+  /** What attempts that failed left behind; null while none did. */
+  get failures(): Failures | null {
+    return this.#extras.failures;
+  }
+  set failures(value: Failures | null) {
+    if (value !== this.failures) CallRecord.#own(this).failures = value;
+  }
+
+  /** Where it waits for an endpoint, or for room on one; null: nowhere. */
+  get waiting(): WaitPlace | null {
+    return this.#extras.waiting;
+  }
+  set waiting(value: WaitPlace | null) {
+    if (value !== this.waiting) CallRecord.#own(this).waiting = value;
+  }
+
+  /** Its copy; null: none. */
+  get mirror(): MirrorCall | null {
+    return this.#extras.mirror;
+  }
+  set mirror(value: MirrorCall | null) {
+    if (value !== this.mirror) CallRecord.#own(this).mirror = value;
+  }
 
   get isGrpc(): boolean {
     return (this.#marks & GRPC_CALL) !== 0;
   }
   set isGrpc(value: boolean) {
-    this.#mark(GRPC_CALL, value);
+    CallRecord.#mark(this, GRPC_CALL, value);
   }
 
   /** Response headers went to the caller: no other attempt any more (FO-05). */
@@ -59,40 +116,38 @@ export abstract class CallRecord extends Timer {
     return (this.#marks & COMMITTED) !== 0;
   }
   set committed(value: boolean) {
-    this.#mark(COMMITTED, value);
+    CallRecord.#mark(this, COMMITTED, value);
   }
 
   get requestEnded(): boolean {
     return (this.#marks & REQUEST_ENDED) !== 0;
   }
   set requestEnded(value: boolean) {
-    this.#mark(REQUEST_ENDED, value);
+    CallRecord.#mark(this, REQUEST_ENDED, value);
   }
 
   clear(): void {
     this.session = null;
     this.stream = null;
     this.request = null;
-    this.requestTrailers = null;
     this.attempt = null;
-    this.tagger = null;
-    this.number = -1;
     this.attemptsSent = 0;
-    this.heldBytes = 0;
     this.deadlineNs = Infinity;
     this.upstream = null;
-    this.failures = null;
     this.buffer.clear();
-    if (this.mirror !== null) this.#leaveMirror(this.mirror);
+    const { mirror } = this;
+    this.#extras = NO_EXTRAS;
     this.#marks = 0;
+    mirror?.abandon();
   }
 
-  #leaveMirror(mirror: MirrorCall): void {
-    this.mirror = null;
-    mirror.abandon();
+  // Static: private methods would cost each call a slot.
+  static #mark(call: CallRecord, bit: number, value: boolean): void {
+    call.#marks = value ? call.#marks | bit : call.#marks & ~bit;
   }
 
-  #mark(bit: number, value: boolean): void {
-    this.#marks = value ? this.#marks | bit : this.#marks & ~bit;
+  static #own(call: CallRecord): Extras {
+    if (call.#extras === NO_EXTRAS) call.#extras = new Extras();
+    return call.#extras;
   }
 }

@@ -1,5 +1,6 @@
 /** Takes fields out of a block that belong to one connection only (RFC 9113 §8.2.2, MS-09). */
-import { HeaderBlock, type HeaderField } from '../wire/headers.ts';
+import type { WireField } from '../wire/field.ts';
+import { HeaderBlock } from '../wire/headers.ts';
 
 const CONNECTION_FIELDS = new Set([
   'connection',
@@ -23,7 +24,7 @@ function stripped(block: HeaderBlock): HeaderBlock {
   const { fields } = block;
   block.forwarded = block;
   for (let index = 0; index < fields.length; index++) {
-    const { name, value } = fields[index] as HeaderField;
+    const { name, value } = fields[index] as WireField;
     if (!isConnectionField(name, value)) continue;
     block.forwarded = new HeaderBlock(fields.filter((field) => !isConnectionField(field.name, field.value)));
     break;

@@ -3,7 +3,7 @@
  * becomes of it, the call that it copies does not notice.
  */
 import { markMirror } from '../policy/routes/rewrite.ts';
-import { HeaderBlock } from '../wire/headers.ts';
+import { type HeaderBlock, blockOf } from '../wire/headers.ts';
 import type { Link, LinkStream } from '../wire/link.ts';
 import type { Call } from './call.ts';
 import type { Context } from './context.ts';
@@ -40,7 +40,7 @@ export class Mirrors {
     this.#counters.mirrorsStarted++;
     this.alive++;
     const copy = new MirrorCall(this);
-    context.takeCall().start(copy, copy, new HeaderBlock(markMirror(request.fields)), endStream);
+    context.takeCall().start(copy, copy, blockOf(markMirror(request.fields)), endStream);
     return copy;
   }
 }

@@ -9,7 +9,7 @@ import {
 import { rewrite } from '../policy/routes/rewrite.ts';
 import { RouteTable } from '../policy/routes/route-table.ts';
 import { Split } from '../policy/routes/split.ts';
-import { HeaderBlock } from '../wire/headers.ts';
+import { type HeaderBlock, blockOf } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Call } from './call.ts';
 import { Context } from './context.ts';
@@ -132,7 +132,7 @@ function rewriter(config: RewriteConfig): (block: HeaderBlock) => HeaderBlock {
   return (block) => {
     let changed = known.get(block);
     if (changed === undefined) {
-      changed = new HeaderBlock(rewrite(block.fields, config));
+      changed = blockOf(rewrite(block.fields, config));
       known.set(block, changed);
     }
     return changed;

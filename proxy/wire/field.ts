@@ -70,7 +70,7 @@ export function asWireField(field: HeaderField): WireField {
 }
 
 /** One of `FieldKind`. */
-export function kindOf(name: string): number {
+function kindOf(name: string): number {
   return KINDS.get(name) ?? (name.charCodeAt(0) === COLON ? FieldKind.UNKNOWN_PSEUDO : FieldKind.REGULAR);
 }
 

@@ -1,5 +1,5 @@
 /** Decoded header blocks: immutable lists of fields, with what policies ask of them computed once per distinct block. */
-import { FieldKind, FieldName, WireField, kindOf } from './field.ts';
+import { FieldKind, FieldName, WireField, asWireField } from './field.ts';
 
 /** One field as it stood in the block. Names are lower case; values are octets as latin1 text. */
 export interface HeaderField {
@@ -11,7 +11,7 @@ export interface HeaderField {
 
 /** A header block. Shared between calls whose blocks are equal: never change one. */
 export class HeaderBlock {
-  readonly fields: readonly HeaderField[];
+  readonly fields: readonly WireField[];
   /** Request: `:path`, else ''. */
   readonly path: string;
   /** Request: `:method`, else ''. */
@@ -31,7 +31,7 @@ export class HeaderBlock {
   /** A slot for the block without its connection's own fields, once somebody asked for it; not part of its value. */
   forwarded: HeaderBlock | null = null;
 
-  constructor(fields: readonly HeaderField[]) {
+  constructor(fields: readonly WireField[]) {
     let path = '';
     let method = '';
     let status = 0;
@@ -40,9 +40,8 @@ export class HeaderBlock {
     let contentLength = -1;
     let isGrpc = false;
     for (let index = 0; index < fields.length; index++) {
-      const field = fields[index] as HeaderField;
-      const { value } = field;
-      switch (field instanceof WireField ? field.kind : kindOf(field.name)) {
+      const { kind, value } = fields[index] as WireField;
+      switch (kind) {
         case FieldKind.PATH:
           path = value;
           break;
@@ -80,6 +79,11 @@ export class HeaderBlock {
     for (const field of this.fields) if (field.name === name) return field.value;
     return undefined;
   }
+}
+
+/** Builds a block from fields of any making, in order. */
+export function blockOf(fields: readonly HeaderField[]): HeaderBlock {
+  return new HeaderBlock(fields.map(asWireField));
 }
 
 /** Builds a block from pairs, in order. */

@@ -3,8 +3,8 @@
  * octets of whole blocks under the version of its table.
  */
 import { EncoderMarks, type Mark, takeOwner, takePlace } from './encoder-marks.ts';
-import { FieldKind, WireField, asWireField, kindOf } from './field.ts';
-import type { HeaderBlock, HeaderField } from './headers.ts';
+import { FieldKind, type WireField } from './field.ts';
+import type { HeaderBlock } from './headers.ts';
 import { DynamicTable } from './hpack-table.ts';
 import { huffmanEncode, huffmanLength } from './huffman.ts';
 import type { Output } from './output.ts';
@@ -19,7 +19,7 @@ export class HpackEncoder {
   /** Smallest and last size to announce at the next block's start, -1: none (RFC 7541 §4.2). */
   #announceLeast = -1;
   #announceLast = -1;
-  readonly #byField = new Map<HeaderField, Known>();
+  readonly #byField = new Map<WireField, Known>();
   readonly #byText = new Map<string, Known>();
   readonly #names = new Map<string, NameRecord>();
   readonly #blocks = new Map<HeaderBlock, EncodedBlock>();
@@ -55,7 +55,7 @@ export class HpackEncoder {
     this.#changed = false;
     const { fields } = block;
     for (let index = 0; index < fields.length; index++) {
-      const field = fields[index] as HeaderField;
+      const field = fields[index] as WireField;
       if (!perCall || !isCallField(field)) this.#field(field, output);
     }
     // Only what would come out the same for ever is kept, so that remembering never shows in the octets.
@@ -84,7 +84,7 @@ export class HpackEncoder {
     this.#lastEncoded = encoded;
   }
 
-  #field(field: HeaderField, output: Output): void {
+  #field(field: WireField, output: Output): void {
     const size = field.name.length + field.value.length;
     output.reserve(size + 16);
     const identical = this.#identical(field);
@@ -106,7 +106,7 @@ export class HpackEncoder {
       this.#integer(0x80, 0x7f, index, output);
     } else if (known !== null && this.#worthIndexing(known, size + 32)) {
       this.#literal(0x40, 0x3f, this.#nameIndex(name), field.name, field.value, true, output);
-      this.table.insert(asWireField(field));
+      this.table.insert(field);
       known.serial = this.table.inserted;
       known.seen = 0;
       name.serial = this.table.inserted;
@@ -116,7 +116,7 @@ export class HpackEncoder {
   }
 
   /** What is known of this name and value; null: nothing, and the name's values vary too much to begin. */
-  #known(field: HeaderField, name: NameRecord): Known | null {
+  #known(field: WireField, name: NameRecord): Known | null {
     if (name.novelties > NOVELTIES_MAX) return null;
     this.#changed = true;
     const text = `${field.name}\0${field.value}`;
@@ -130,7 +130,7 @@ export class HpackEncoder {
       name.novelties = name.novelties > 8 ? name.novelties - 8 : 0;
       if (this.#byField.size >= KNOWN_MAX) this.#clear(this.#byField);
       this.#byField.set(field, known);
-      if (field instanceof WireField) this.#mark((field.marks ??= new EncoderMarks()), known);
+      this.#mark((field.marks ??= new EncoderMarks()), known);
     }
     return known;
   }
@@ -155,8 +155,7 @@ export class HpackEncoder {
   }
 
   /** What is known of this very object. */
-  #identical(field: HeaderField): Known | undefined {
-    if (!(field instanceof WireField)) return this.#byField.get(field);
+  #identical(field: WireField): Known | undefined {
     const { marks } = field;
     if (marks === null) return undefined;
     const mark = marks.get(this.#place);
@@ -166,9 +165,9 @@ export class HpackEncoder {
     return known;
   }
 
-  #nameRecord(field: HeaderField): NameRecord {
-    const marks = field instanceof WireField ? field.fieldName.marks : null;
-    const mark = marks?.get(this.#place);
+  #nameRecord(field: WireField): NameRecord {
+    const { marks } = field.fieldName;
+    const mark = marks.get(this.#place);
     if (mark?.owner === this.#owner) return mark as NameRecord;
     const { name } = field;
     let record = this.#names.get(name);
@@ -178,7 +177,7 @@ export class HpackEncoder {
       record = { owner: this.#owner, staticIndex: STATIC_NAME_INDEX.get(name) ?? 0, serial: 0, novelties: 0 };
       this.#names.set(name, record);
     }
-    if (marks !== null) this.#mark(marks, record);
+    this.#mark(marks, record);
     return record;
   }
 
@@ -268,8 +267,8 @@ export class HpackEncoder {
 }
 
 /** Fields that differ from call to call and are given to `openStream` by value. */
-function isCallField(field: HeaderField): boolean {
-  const kind = field instanceof WireField ? field.kind : kindOf(field.name);
+function isCallField(field: WireField): boolean {
+  const { kind } = field;
   return kind === FieldKind.GRPC_TIMEOUT || kind === FieldKind.GRPC_PREVIOUS_ATTEMPTS;
 }
 

@@ -28,6 +28,10 @@ const HEAD = 1 << 4;
 const HEAD_SENT = 1 << 5;
 const END_QUEUED = 1 << 6;
 const IN_LINE = 1 << 7;
+/** The looks at it that found nothing moved, one more than there were. */
+const TICKS_SHIFT = 8;
+const TICKS_MAX = (1 << 22) - 1;
+const MARKS = (1 << TICKS_SHIFT) - 1;
 
 /** What only some streams need: octets that wait, and what is held against a peer that sends odd frames. */
 class Extras {
@@ -38,6 +42,7 @@ class Extras {
   tinySpent = 0;
   emptyInRow = 0;
   informationalBytes = 0;
+  contentLeft = -1;
 }
 
 /** Only read: what a stream has before it needs its own. */
@@ -56,13 +61,9 @@ export class Stream implements LinkStream {
   unconsumed = 0;
   /** Given back and not yet announced to the peer. */
   credit = 0;
-  /** Octets owed by content-length, -1: not declared. */
-  contentLeft = -1;
-  /** Looks in a row that found that nothing had moved: no DATA and no response head in either direction. */
-  idleTicks = MOVED;
   /** `Core.takes` when the stream was opened: equal means that no octet of it left. */
   openedAtTake = 0;
-  /** State, expectation and the marks below, in the bits of one number. */
+  /** State, expectation, the marks below and `idleTicks`, in the bits of one number. */
   #bits = 0;
   #extras = NO_EXTRAS;
 
@@ -101,21 +102,21 @@ export class Stream implements LinkStream {
     return (this.#bits & HEAD) !== 0;
   }
   set head(value: boolean) {
-    this.#mark(HEAD, value);
+    Stream.#mark(this, HEAD, value);
   }
 
   get headSent(): boolean {
     return (this.#bits & HEAD_SENT) !== 0;
   }
   set headSent(value: boolean) {
-    this.#mark(HEAD_SENT, value);
+    Stream.#mark(this, HEAD_SENT, value);
   }
 
   get endQueued(): boolean {
     return (this.#bits & END_QUEUED) !== 0;
   }
   set endQueued(value: boolean) {
-    this.#mark(END_QUEUED, value);
+    Stream.#mark(this, END_QUEUED, value);
   }
 
   /** In the line for connection window or output room. */
@@ -123,14 +124,30 @@ export class Stream implements LinkStream {
     return (this.#bits & IN_LINE) !== 0;
   }
   set inLine(value: boolean) {
-    this.#mark(IN_LINE, value);
+    Stream.#mark(this, IN_LINE, value);
+  }
+
+  /** Looks in a row that found that nothing had moved: no DATA and no response head in either direction. */
+  get idleTicks(): number {
+    return (this.#bits >>> TICKS_SHIFT) - 1;
+  }
+  set idleTicks(value: number) {
+    this.#bits = (this.#bits & MARKS) | (Math.min(value + 1, TICKS_MAX) << TICKS_SHIFT);
+  }
+
+  /** Octets owed by content-length, -1: not declared. */
+  get contentLeft(): number {
+    return this.#extras.contentLeft;
+  }
+  set contentLeft(value: number) {
+    if (value !== this.contentLeft) Stream.#own(this).contentLeft = value;
   }
 
   get queue(): Uint8Array[] | null {
     return this.#extras.queue;
   }
   set queue(value: Uint8Array[] | null) {
-    if (value !== this.queue) this.#more().queue = value;
+    if (value !== this.queue) Stream.#own(this).queue = value;
   }
 
   /** Octets of `queue[0]` that left already. */
@@ -138,14 +155,14 @@ export class Stream implements LinkStream {
     return this.#extras.queueOffset;
   }
   set queueOffset(value: number) {
-    this.#more().queueOffset = value;
+    Stream.#own(this).queueOffset = value;
   }
 
   get trailersQueued(): HeaderBlock | null {
     return this.#extras.trailersQueued;
   }
   set trailersQueued(value: HeaderBlock | null) {
-    if (value !== this.trailersQueued) this.#more().trailersQueued = value;
+    if (value !== this.trailersQueued) Stream.#own(this).trailersQueued = value;
   }
 
   /** When octets last left the queue, or when it began to fill. */
@@ -153,7 +170,7 @@ export class Stream implements LinkStream {
     return this.#extras.progressNs;
   }
   set progressNs(value: number) {
-    this.#more().progressNs = value;
+    Stream.#own(this).progressNs = value;
   }
 
   /** Budget that unconsumed tiny DATA frames took. */
@@ -161,30 +178,31 @@ export class Stream implements LinkStream {
     return this.#extras.tinySpent;
   }
   set tinySpent(value: number) {
-    this.#more().tinySpent = value;
+    Stream.#own(this).tinySpent = value;
   }
 
   get emptyInRow(): number {
     return this.#extras.emptyInRow;
   }
   set emptyInRow(value: number) {
-    if (value !== this.emptyInRow) this.#more().emptyInRow = value;
+    if (value !== this.emptyInRow) Stream.#own(this).emptyInRow = value;
   }
 
   get informationalBytes(): number {
     return this.#extras.informationalBytes;
   }
   set informationalBytes(value: number) {
-    this.#more().informationalBytes = value;
+    Stream.#own(this).informationalBytes = value;
   }
 
-  #mark(bit: number, value: boolean): void {
-    this.#bits = value ? this.#bits | bit : this.#bits & ~bit;
+  // Static: private methods would cost each stream a slot.
+  static #mark(stream: Stream, bit: number, value: boolean): void {
+    stream.#bits = value ? stream.#bits | bit : stream.#bits & ~bit;
   }
 
-  #more(): Extras {
-    if (this.#extras === NO_EXTRAS) this.#extras = new Extras();
-    return this.#extras;
+  static #own(stream: Stream): Extras {
+    if (stream.#extras === NO_EXTRAS) stream.#extras = new Extras();
+    return stream.#extras;
   }
 }
 

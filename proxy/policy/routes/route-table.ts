@@ -52,7 +52,8 @@ export class RouteTable {
     const service = path.slice(1, start - 1);
     const method = path.slice(start);
     const authority = this.#byAuthority ? (request.get(':authority') ?? '').toLowerCase() : '';
-    for (const one of this.#byService.get(service) ?? this.#others) {
+    const matchers = this.#byService.get(service) ?? this.#others;
+    for (const one of matchers) {
       if (one.service !== null && !one.service.fits(service)) continue;
       if (one.method !== null && !one.method.fits(method)) continue;
       if (one.authority !== null && !one.authority.fits(one.withPort ? authority : hostOf(authority)))
