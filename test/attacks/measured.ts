@@ -62,6 +62,8 @@ export interface Row {
   readonly resets?: readonly [code: number, atLeast: number];
   /** Milliseconds between pieces. */
   readonly paceMs?: number;
+  /** It needs what comes back between its pieces: who sends without waiting would break flow control, or outlive a deadline. */
+  readonly waits?: boolean;
   /** Time that passes after the pieces. */
   readonly afterMs?: number;
   readonly reads?: boolean;

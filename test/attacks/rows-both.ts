@@ -195,6 +195,7 @@ const bodies: Made[] = [
   {
     n: 31,
     name: 'size updates 0, 4096 × 10,000',
+    waits: true,
     pieces: [
       opened,
       ...times(10_000, (i) =>

@@ -93,6 +93,7 @@ const rows: Made[] = [
   {
     n: 16,
     name: 'tiny DATA, unread or not: bounded',
+    waits: true,
     pieces: [ack, reply(1), ...times(20_000, () => data(1, 1))],
   },
   {
@@ -130,6 +131,7 @@ const rows: Made[] = [
   {
     n: 17,
     name: 'more DATA than the connection window',
+    waits: true,
     pieces: [ack, ...times(40, (i) => (i < 4 ? reply(2 * i + 1) : data(2 * (i & 3) + 1, 16_384)))],
     limits: { connectionWindowBytes: 65_535, streamWindowBytes: 1_000_000 },
     check: (m) => (m.bufferedMax < 2_000_000 ? '' : 'buffered'),

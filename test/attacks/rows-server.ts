@@ -93,11 +93,13 @@ const memory: Made[] = [
   {
     n: 16,
     name: 'honest stream held back: 3,276 × 20 octets, unread',
+    waits: true,
     pieces: [ack, clogged(1), ...times(3_276, () => data(1, 20))],
   },
   {
     n: 16,
     name: 'honest stream read: 20,000 × 20 octets',
+    waits: true,
     pieces: [ack, headers(1, request(), false), ...times(20_000, () => data(1, 20))],
   },
   {
@@ -285,6 +287,7 @@ const floods: Made[] = [
   {
     n: 33,
     name: '20,000 calls: no record stays',
+    waits: true,
     pieces: [opened, ...times(20_000, (i) => call(idOf(i)))],
     check: (m, rig) =>
       m.answers === 20_000 && rig.hostile.bufferedBytes < 1_000
@@ -311,6 +314,7 @@ const floods: Made[] = [
   {
     n: 38,
     name: '20,000 distinct blocks, each twice',
+    waits: true,
     pieces: [opened, ...times(20_000, (i) => headers(idOf(i), request({}, ['x-u', `u${i >> 1}`])))],
     check: (m) => (m.bufferedMax < 200_000 ? '' : `holds ${m.bufferedMax}`),
   },

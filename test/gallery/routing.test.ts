@@ -42,8 +42,8 @@ const EXHIBITS: Exhibit[] = [
     changes: [
       {
         file: 'proxy/policy/routes/route-table.js',
-        line: 'for (const one of this.#byService.get(service) ?? this.#others)',
-        becomes: 'for (const one of [...(this.#byService.get(service) ?? this.#others)].reverse())',
+        line: 'for (const one of matchers)',
+        becomes: 'for (const one of [...matchers].reverse())',
       },
     ],
     scenario: BY_HEADER,
