@@ -153,6 +153,7 @@ function discoveryTexts(
   beside: (path: string | undefined) => string | undefined,
 ): RawOptions {
   if (given === undefined) return {};
+  if (given.kind === 'dns') return dnsTexts(given);
   const tls = typeof given.tls === 'object' ? given.tls : {};
   return {
     xds: given.server,
@@ -170,6 +171,17 @@ function discoveryTexts(
     'discovery.backoffBaseMs': text(given.backoffBaseMs),
     'discovery.backoffMaxMs': text(given.backoffMaxMs),
   };
+}
+
+function dnsTexts(given: Extract<ConfigFile['discovery'], { kind: 'dns' }>): RawOptions {
+  const isSrv = given.type === 'SRV';
+  const refresh = {
+    'dns-server': given.server,
+    'discovery.minRefreshMs': text(given.minRefreshMs),
+    'discovery.maxRefreshMs': text(given.maxRefreshMs),
+  };
+  const name = given.port === undefined ? given.name : `${given.name}:${given.port}`;
+  return { ...refresh, [isSrv ? 'dns-srv' : 'dns']: name };
 }
 
 function balancerTexts(given: ConfigFile['balancer']): RawOptions {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { BALANCER_NAMES, HEALTH_MODES } from '../policy/config.ts';
+import { DISCOVERY_SCHEMA } from './discovery-schema.ts';
 import { FAILOVER_SCHEMA } from './failover-schema.ts';
 import { routingShape } from './routing-schema.ts';
 
@@ -22,36 +23,7 @@ const PLAIN_SCHEMA = z.strictObject({
   endpoints: text(
     'a watched YAML or JSON file of endpoints, instead of upstream; its path counts from this file',
   ),
-  discovery: z
-    .strictObject({
-      kind: z.literal('xds').describe('a control plane, over xDS (ADS)'),
-      server: z.string().describe('HOST:PORT of the control plane'),
-      tls: z
-        .union([
-          z.boolean(),
-          z.strictObject({
-            ca: text('PEM file of the authorities that sign its certificate'),
-            serverName: text('name that its certificate must hold'),
-          }),
-        ])
-        .describe('TLS towards the control plane')
-        .optional(),
-      listener: text('follow this listener, and its route for all calls, to the endpoints'),
-      cluster: text('or follow this cluster'),
-      variant: z.enum(['sotw', 'delta']).describe('state of the world, or incremental').optional(),
-      node: text('who asks; default: host and process id'),
-      nodeCluster: text("the asker's group"),
-      versions: z
-        .enum(['any', 'rising'])
-        .describe('rising: refuse a version whose leading number is smaller than one before it on the stream')
-        .optional(),
-      keepDeleted: z.boolean().describe('what the control plane takes away stays in use').optional(),
-      absentMs: milliseconds('what has not come for so long does not exist'),
-      backoffBaseMs: milliseconds('wait before the stream is opened again'),
-      backoffMaxMs: milliseconds('longest such wait'),
-    })
-    .describe('endpoints from elsewhere, instead of upstream')
-    .optional(),
+  discovery: DISCOVERY_SCHEMA.describe('endpoints from elsewhere, instead of upstream').optional(),
   balancer: z
     .union([
       balancerName,

@@ -1,6 +1,9 @@
-/** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS. */
+/** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS, or DNS. */
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { DEFAULT_DNS, type DnsConfig } from '../discovery/dns-source.ts';
 import type { XdsTls } from '../discovery/xds-source.ts';
+import { parseAddress } from '../policy/address.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../xds/client-config.ts';
 import { type OptionReader, usage } from './option-reader.ts';
 
@@ -12,10 +15,58 @@ export interface XdsOptions extends XdsClientConfig {
   tls: XdsTls | null;
 }
 
-export type DiscoveryOptions = XdsOptions;
+export interface DnsOptions extends DnsConfig {
+  kind: 'dns';
+}
+
+export type DiscoveryOptions = XdsOptions | DnsOptions;
+
+/** Longest name in DNS. */
+const NAME_MAX = 253;
 
 /** Null: none is asked for. */
 export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
+  const found = [readXds(read), readDns(read)].filter((one) => one !== null);
+  if (found.length > 1) throw usage('endpoints are given twice', '--dns', 'give one source of endpoints');
+  return found[0] ?? null;
+}
+
+function readDns(read: OptionReader): DnsOptions | null {
+  const [host, service, server] = [read.endpoint('dns'), read.text('dns-srv'), readDnsServer(read)];
+  if (host === null && service === null) {
+    if (server !== null) throw usage('no name is given', '--dns-server', 'give --dns HOST:PORT too');
+    return null;
+  }
+  if (host !== null && service !== null)
+    throw usage('endpoints are given twice', '--dns-srv', 'give --dns HOST:PORT or --dns-srv NAME');
+  if (service !== null && (!/^[\w.-]+$/.test(service) || service.length > NAME_MAX))
+    throw usage(`${JSON.stringify(service)} is no name`, '--dns-srv', 'give a name without port');
+  const { host: name, port } = host === null ? { host: service as string, port: 0 } : parsed(host);
+  const minRefreshMs = read.number('discovery.minRefreshMs', DEFAULT_DNS.minRefreshMs, 10, 3_600_000);
+  const most = Math.max(DEFAULT_DNS.maxRefreshMs, minRefreshMs);
+  return {
+    kind: 'dns',
+    name,
+    port,
+    type: host === null ? 'SRV' : 'A',
+    server,
+    minRefreshMs,
+    maxRefreshMs: read.number('discovery.maxRefreshMs', most, minRefreshMs, 3_600_000),
+  };
+}
+
+function readDnsServer(read: OptionReader): string | null {
+  const server = read.endpoint('dns-server');
+  if (server === null || isIP(parsed(server).host) !== 0) return server;
+  throw usage(`${JSON.stringify(server)} is not IP:PORT`, '--dns-server', 'give the address, not a name');
+}
+
+/** What the reader has found to be one. */
+function parsed(text: string): { host: string; port: number } {
+  return parseAddress(text) as { host: string; port: number };
+}
+
+function readXds(read: OptionReader): XdsOptions | null {
   const server = read.endpoint('xds');
   const [listener, cluster] = [read.text('xds-listener'), read.text('xds-cluster')];
   if (server === null) {
@@ -54,7 +105,8 @@ export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
 /** Where endpoints come from, as `/clusters` says it. */
 export function sourceOf(options: { endpoints: string | null; discovery: DiscoveryOptions | null }): string {
   const { endpoints, discovery } = options;
-  return endpoints ?? (discovery === null ? 'static' : `${discovery.kind} ${discovery.server}`);
+  if (discovery === null) return endpoints ?? 'static';
+  return `${discovery.kind} ${discovery.kind === 'xds' ? discovery.server : discovery.name}`;
 }
 
 function readTls(read: OptionReader): XdsTls | null {

@@ -39,6 +39,9 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
   { name: 'xds-cluster', value: '<name>', help: 'xDS: follow this cluster' },
   { name: 'xds-variant', value: '<name>', help: 'xDS: sotw (state of the world, the default) or delta' },
   { name: 'xds-node', value: '<id>', help: 'xDS: who asks (default: host and process id)' },
+  { name: 'dns', value: '<host:port>', help: 'endpoints: all addresses of this name in DNS, instead' },
+  { name: 'dns-srv', value: '<name>', help: 'endpoints: the SRV targets of this name in DNS, instead' },
+  { name: 'dns-server', value: '<ip:port>', help: "DNS: ask this server (default: the system's)" },
   { name: 'balancer', value: '<name>', help: `${BALANCER_NAMES.join(', ')} (default round_robin)` },
   {
     name: 'hash-header',

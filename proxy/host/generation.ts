@@ -12,6 +12,7 @@ import { ClusterSources } from './cluster-sources.ts';
 import { Dialler } from './dialler.ts';
 import { Loop } from './loop.ts';
 import { type DiscoveryOptions, sourceOf } from './discovery-options.ts';
+import { sourceOpener } from './open-source.ts';
 import type { SidecarOptions } from './options.ts';
 import type { ServerTls, TlsSides } from './tls.ts';
 import { Trace } from './trace.ts';
@@ -158,10 +159,10 @@ export class Generation implements Serving {
 
   /** Waits for the first set, a while; it may still come later. */
   async #discover(discovery: DiscoveryOptions): Promise<void> {
-    const { XdsSource } = await import('../discovery/xds-source.ts');
+    const open = await sourceOpener(discovery);
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, FIRST_SET_MS);
-      this.#source = new XdsSource(discovery.server, discovery.tls, discovery, {
+      this.#source = open({
         onEndpoints: (endpoints) => {
           this.#setEndpoints(endpoints);
           clearTimeout(limit);

@@ -68,14 +68,15 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     throw usage(
       'no endpoint is given',
       '--upstream',
-      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE, or --xds HOST:PORT',
+      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE, or --xds HOST:PORT, or --dns HOST:PORT',
     );
   }
   if (upstream.length > 0 && endpoints !== null) {
     throw usage('endpoints are given twice', '--endpoints', 'give either --upstream or --endpoints');
   }
   if (discovery !== null && (upstream.length > 0 || endpoints !== null)) {
-    throw usage('endpoints are given twice', '--xds', 'give either --xds, or --upstream or --endpoints');
+    const flag = `--${discovery.kind}`;
+    throw usage('endpoints are given twice', flag, `give either ${flag}, or --upstream or --endpoints`);
   }
   const routed = readRouting(read, { ...file, ...given(flags) }, readPolicies);
   return {

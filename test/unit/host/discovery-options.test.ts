@@ -39,15 +39,51 @@ describe('a control plane as source of endpoints', () => {
 
   it('may be spoken to over TLS', () => {
     const flags = { ...XDS, 'xds-cluster': 'b' };
-    expect(resolveOptions(flags).discovery?.tls).toBeNull();
+    expect(resolveOptions(flags).discovery).toMatchObject({ tls: null });
     const file = { 'discovery.tls': true, 'discovery.ca': '/ca.pem' };
-    expect(resolveOptions(flags, file).discovery?.tls).toEqual({ caFile: '/ca.pem', serverName: null });
+    const tls = { caFile: '/ca.pem', serverName: null };
+    expect(resolveOptions(flags, file).discovery).toMatchObject({ tls });
   });
 
   it('stands in the schema', () => {
     const discovery = { kind: 'xds', server: 'cp:1', listener: 'front', versions: 'rising' };
     expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
     expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, kind: 'ads' } }).success).toBe(false);
+  });
+});
+
+describe('DNS as source of endpoints', () => {
+  it('is asked for addresses or for a service', () => {
+    expect(resolveOptions({ ...LISTEN, dns: 'svc.local:50051' }).discovery).toEqual({
+      kind: 'dns',
+      name: 'svc.local',
+      port: 50_051,
+      type: 'A',
+      server: null,
+      minRefreshMs: 1_000,
+      maxRefreshMs: 30_000,
+    });
+    const flags = { ...LISTEN, 'dns-srv': '_grpc._tcp.svc.local', 'dns-server': '127.0.0.1:53' };
+    expect(resolveOptions(flags).discovery).toMatchObject({ type: 'SRV', server: '127.0.0.1:53' });
+  });
+
+  it.each([
+    [{ dns: 'svc.local' }, '"svc.local" is not HOST:PORT'],
+    [{ dns: 'a:1', 'dns-srv': 'b' }, 'endpoints are given twice'],
+    [{ dns: 'a:1', upstream: 'b:1' }, 'endpoints are given twice'],
+    [{ dns: 'a:1', xds: 'b:1', 'xds-cluster': 'c' }, 'endpoints are given twice'],
+    [{ 'dns-srv': 'svc.local:53' }, '"svc.local:53" is no name'],
+    [{ 'dns-server': '127.0.0.1:53' }, 'no name is given'],
+    [{ dns: 'a:1', 'dns-server': 'ns.local:53' }, '"ns.local:53" is not IP:PORT'],
+    [{ dns: 'a:1', 'discovery.maxRefreshMs': '10' }, '"10" is not a number from 1000'],
+  ])('%j is refused', (flags, said) => {
+    expect(() => resolveOptions({ ...LISTEN, ...flags })).toThrow(said);
+  });
+
+  it('stands in the schema', () => {
+    const discovery = { kind: 'dns', name: 'svc.local', port: 50_051, minRefreshMs: 500 };
+    expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
+    expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, type: 'MX' } }).success).toBe(false);
   });
 });
 

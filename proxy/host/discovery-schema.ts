@@ -1,0 +1,45 @@
+/** The part of the configuration file that says where endpoints come from, when it is no list and no file. */
+import { z } from 'zod';
+
+const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
+const text = (what: string) => z.string().describe(what).optional();
+
+const XDS = z.strictObject({
+  kind: z.literal('xds').describe('a control plane, over xDS (ADS)'),
+  server: z.string().describe('HOST:PORT of the control plane'),
+  tls: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        ca: text('PEM file of the authorities that sign its certificate'),
+        serverName: text('name that its certificate must hold'),
+      }),
+    ])
+    .describe('TLS towards the control plane')
+    .optional(),
+  listener: text('follow this listener, and its route for all calls, to the endpoints'),
+  cluster: text('or follow this cluster'),
+  variant: z.enum(['sotw', 'delta']).describe('state of the world, or incremental').optional(),
+  node: text('who asks; default: host and process id'),
+  nodeCluster: text("the asker's group"),
+  versions: z
+    .enum(['any', 'rising'])
+    .describe('rising: refuse a version whose leading number is smaller than one before it on the stream')
+    .optional(),
+  keepDeleted: z.boolean().describe('what the control plane takes away stays in use').optional(),
+  absentMs: milliseconds('what has not come for so long does not exist'),
+  backoffBaseMs: milliseconds('wait before the stream is opened again'),
+  backoffMaxMs: milliseconds('longest such wait'),
+});
+
+const DNS = z.strictObject({
+  kind: z.literal('dns').describe('DNS'),
+  name: z.string().describe('the name that is looked up'),
+  port: z.int().min(1).max(65_535).describe('type A: the port of all endpoints').optional(),
+  type: z.enum(['A', 'SRV']).describe('A: addresses (A and AAAA), the default; SRV: targets').optional(),
+  server: text('IP:PORT of the DNS server; default: those of the system'),
+  minRefreshMs: milliseconds('never asked oftener than that, whatever the time to live'),
+  maxRefreshMs: milliseconds('asked at least that often'),
+});
+
+export const DISCOVERY_SCHEMA = z.discriminatedUnion('kind', [XDS, DNS]);
