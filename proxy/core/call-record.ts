@@ -54,7 +54,7 @@ export abstract class CallRecord extends Timer {
     return this.#extras.requestTrailers;
   }
   set requestTrailers(value: HeaderBlock | null) {
-    if (value !== this.requestTrailers) CallRecord.#own(this).requestTrailers = value;
+    CallRecord.#own(this).requestTrailers = value;
   }
 
   get tagger(): Tagger | null {
@@ -77,7 +77,7 @@ export abstract class CallRecord extends Timer {
     return this.#extras.heldBytes;
   }
   set heldBytes(value: number) {
-    if (value !== this.heldBytes) CallRecord.#own(this).heldBytes = value;
+    CallRecord.#own(this).heldBytes = value;
   }
 
   /** What attempts that failed left behind; null while none did. */
@@ -85,7 +85,7 @@ export abstract class CallRecord extends Timer {
     return this.#extras.failures;
   }
   set failures(value: Failures | null) {
-    if (value !== this.failures) CallRecord.#own(this).failures = value;
+    CallRecord.#own(this).failures = value;
   }
 
   /** Where it waits for an endpoint, or for room on one; null: nowhere. */
@@ -93,7 +93,7 @@ export abstract class CallRecord extends Timer {
     return this.#extras.waiting;
   }
   set waiting(value: WaitPlace | null) {
-    if (value !== this.waiting) CallRecord.#own(this).waiting = value;
+    CallRecord.#own(this).waiting = value;
   }
 
   /** Its copy; null: none. */

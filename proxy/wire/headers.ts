@@ -108,8 +108,8 @@ export function parseGrpcTimeout(text: string): number {
     if (digit < 0 || digit > 9) return -2;
     count = count * 10 + digit;
   }
-  const unitNs = UNIT_NS[text.charCodeAt(digits)] ?? 0;
-  return unitNs === 0 ? -2 : count * unitNs;
+  const unitNs = UNIT_NS[text.charCodeAt(digits)] as number;
+  return unitNs > 0 ? count * unitNs : -2; // A character beyond the table has no unit either.
 }
 
 /** Encodes nanoseconds as grpc-timeout in the finest unit that fits 8 digits, rounded up: never 0, never above by more than a unit. */

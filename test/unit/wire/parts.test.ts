@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
 import { Core, advanceStream } from '../../../proxy/wire/core.ts';
 import { FieldName, WireField } from '../../../proxy/wire/field.ts';
-import { headerBlock } from '../../../proxy/wire/headers.ts';
+import { formatGrpcTimeout, headerBlock, parseGrpcTimeout } from '../../../proxy/wire/headers.ts';
 import { DecodeEnd, HpackDecoder } from '../../../proxy/wire/hpack-decoder.ts';
 import { HpackEncoder } from '../../../proxy/wire/hpack-encoder.ts';
 import { huffmanDecode, huffmanEncode, huffmanLength } from '../../../proxy/wire/huffman.ts';
@@ -274,4 +274,16 @@ describe('what may be a message', () => {
       );
     }
   });
+});
+
+test('grpc-timeout: the finest unit of eight digits, and never more than there are hours for', () => {
+  expect([1, 99_999_999, 1e8, 1e25].map(formatGrpcTimeout)).toEqual([
+    '1n',
+    '99999999n',
+    '100000u',
+    '99999999H',
+  ]);
+  expect(
+    ['1n', '2S', '99999999H', '', 'S', '123456789m', '1x', '-1S', '1é', '1→'].map(parseGrpcTimeout),
+  ).toEqual([1, 2e9, 99_999_999 * 3_600e9, -2, -2, -2, -2, -2, -2, -2]);
 });
