@@ -15,7 +15,8 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { Command } from 'commander';
 import { MeshwrightError } from '../sim/base/errors.ts';
-import { print } from './output.ts';
+import { Membership } from '../proxy/registry/membership.ts';
+import { print, printError } from './output.ts';
 import { packageRoot } from './version.ts';
 
 const SHUTDOWN_MS_MAX = 5_000;
@@ -27,10 +28,26 @@ export function demoServerCommand(): Command {
   return new Command('demo-server')
     .description('serve the demo service my_service.MyService: MyMethod(name) answers "Hello, <name>"')
     .option('--listen <host:port>', 'where to listen', '127.0.0.1:50051')
-    .action(async (flags: { listen: string }) => serve(flags.listen));
+    .option('--register <host:port>', 'register with this registry')
+    .option('--service <name>', 'as an instance of this service')
+    .option('--ttl-ms <ms>', 'length of the lease, which is renewed three times in it', '3000')
+    .action(async (flags: Flags) => serve(flags));
 }
 
-async function serve(listen: string): Promise<void> {
+interface Flags {
+  listen: string;
+  register?: string;
+  service?: string;
+  ttlMs: string;
+}
+
+async function serve({ listen, register, service, ttlMs }: Flags): Promise<void> {
+  if ((register === undefined) !== (service === undefined) || !/^[1-9]\d{0,6}$/.test(ttlMs)) {
+    throw new MeshwrightError('MW_USAGE', 'a registration needs a registry, a service and a time', {
+      place: '--register',
+      remedy: 'give both --register HOST:PORT and --service NAME, and --ttl-ms in whole milliseconds.',
+    });
+  }
   if (!ADDRESS.test(listen)) {
     throw new MeshwrightError('MW_USAGE', `not an address: ${JSON.stringify(listen)}`, {
       place: '--listen',
@@ -44,11 +61,16 @@ async function serve(listen: string): Promise<void> {
   const port = await bind(server, listen);
   const host = listen.slice(0, listen.lastIndexOf(':'));
   print(JSON.stringify({ event: 'ready', listen: `${host}:${port}`, pid: process.pid }));
-  const stop = () => {
-    server.tryShutdown(() => process.exit(0));
+  const membership =
+    register === undefined || service === undefined
+      ? null
+      : new Membership(register, { service, address: `${host}:${port}`, ttlMs: Number(ttlMs) }, printError);
+  const stop = async () => {
     setTimeout(() => process.exit(0), SHUTDOWN_MS_MAX).unref();
+    await membership?.leave();
+    server.tryShutdown(() => process.exit(0));
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, stop);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => void stop());
 }
 
 function bind(server: Server, listen: string): Promise<number> {

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   sidecar: async () => (await import('./sidecar.ts')).sidecarCommand(),
   'control-plane': async () => (await import('./control-plane.ts')).controlPlaneCommand(),
+  registry: async () => (await import('./registry.ts')).registryCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
   toxiproxy: async () => (await import('./toxiproxy.ts')).toxiproxyCommand(),
   'demo-server': async () => (await import('./demo-server.ts')).demoServerCommand(),

@@ -154,6 +154,7 @@ function discoveryTexts(
 ): RawOptions {
   if (given === undefined) return {};
   if (given.kind === 'dns') return dnsTexts(given);
+  if (given.kind === 'registry') return { registry: given.address, 'registry-service': given.service };
   const tls = typeof given.tls === 'object' ? given.tls : {};
   return {
     xds: given.server,

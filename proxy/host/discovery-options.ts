@@ -1,7 +1,8 @@
-/** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS, or DNS. */
+/** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS, DNS, a registry. */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { DEFAULT_DNS, type DnsConfig } from '../discovery/dns-source.ts';
+import type { RegistryConfig } from '../discovery/registry-source.ts';
 import type { XdsTls } from '../discovery/xds-source.ts';
 import { parseAddress } from '../policy/address.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../xds/client-config.ts';
@@ -19,16 +20,32 @@ export interface DnsOptions extends DnsConfig {
   kind: 'dns';
 }
 
-export type DiscoveryOptions = XdsOptions | DnsOptions;
+export interface RegistryOptions extends RegistryConfig {
+  kind: 'registry';
+}
+
+export type DiscoveryOptions = XdsOptions | DnsOptions | RegistryOptions;
 
 /** Longest name in DNS. */
 const NAME_MAX = 253;
 
 /** Null: none is asked for. */
 export function readDiscovery(read: OptionReader): DiscoveryOptions | null {
-  const found = [readXds(read), readDns(read)].filter((one) => one !== null);
+  const found = [readXds(read), readDns(read), readRegistry(read)].filter((one) => one !== null);
   if (found.length > 1) throw usage('endpoints are given twice', '--dns', 'give one source of endpoints');
   return found[0] ?? null;
+}
+
+function readRegistry(read: OptionReader): RegistryOptions | null {
+  const [address, service] = [read.endpoint('registry'), read.text('registry-service')];
+  if (address === null && service === null) return null;
+  if (address === null || service === null || service === '')
+    throw usage(
+      'a registry needs an address and a service',
+      address === null ? '--registry-service' : '--registry',
+      'give both --registry HOST:PORT and --registry-service NAME',
+    );
+  return { kind: 'registry', address, service };
 }
 
 function readDns(read: OptionReader): DnsOptions | null {
@@ -106,7 +123,9 @@ function readXds(read: OptionReader): XdsOptions | null {
 export function sourceOf(options: { endpoints: string | null; discovery: DiscoveryOptions | null }): string {
   const { endpoints, discovery } = options;
   if (discovery === null) return endpoints ?? 'static';
-  return `${discovery.kind} ${discovery.kind === 'xds' ? discovery.server : discovery.name}`;
+  const { kind } = discovery;
+  if (kind === 'registry') return `registry ${discovery.address} ${discovery.service}`;
+  return `${kind} ${kind === 'xds' ? discovery.server : discovery.name}`;
 }
 
 function readTls(read: OptionReader): XdsTls | null {

@@ -42,4 +42,10 @@ const DNS = z.strictObject({
   maxRefreshMs: milliseconds('asked at least that often'),
 });
 
-export const DISCOVERY_SCHEMA = z.discriminatedUnion('kind', [XDS, DNS]);
+const REGISTRY = z.strictObject({
+  kind: z.literal('registry').describe('a registry of leases'),
+  address: z.string().describe('HOST:PORT of the registry'),
+  service: z.string().describe('the service that is watched'),
+});
+
+export const DISCOVERY_SCHEMA = z.discriminatedUnion('kind', [XDS, DNS, REGISTRY]);

@@ -42,6 +42,8 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
   { name: 'dns', value: '<host:port>', help: 'endpoints: all addresses of this name in DNS, instead' },
   { name: 'dns-srv', value: '<name>', help: 'endpoints: the SRV targets of this name in DNS, instead' },
   { name: 'dns-server', value: '<ip:port>', help: "DNS: ask this server (default: the system's)" },
+  { name: 'registry', value: '<host:port>', help: 'endpoints from this registry of leases, instead' },
+  { name: 'registry-service', value: '<name>', help: 'registry: the service that is watched' },
   { name: 'balancer', value: '<name>', help: `${BALANCER_NAMES.join(', ')} (default round_robin)` },
   {
     name: 'hash-header',

@@ -10,6 +10,11 @@ export async function sourceOpener(
     const { DnsSource } = await import('../discovery/dns-source.ts');
     return (events) => new DnsSource(discovery, events);
   }
+  if (discovery.kind === 'registry') {
+    const { RegistrySource } = await import('../discovery/registry-source.ts');
+    const { address, service } = discovery;
+    return (events) => new RegistrySource({ address, service }, events);
+  }
   const { XdsSource } = await import('../discovery/xds-source.ts');
   return (events) => new XdsSource(discovery.server, discovery.tls, discovery, events);
 }

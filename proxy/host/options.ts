@@ -68,7 +68,7 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     throw usage(
       'no endpoint is given',
       '--upstream',
-      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE, or --xds HOST:PORT, or --dns HOST:PORT',
+      'give --upstream HOST:PORT,HOST:PORT or --endpoints FILE, or --xds HOST:PORT, or --dns HOST:PORT, or --registry HOST:PORT',
     );
   }
   if (upstream.length > 0 && endpoints !== null) {

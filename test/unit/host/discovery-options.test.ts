@@ -87,6 +87,17 @@ describe('DNS as source of endpoints', () => {
   });
 });
 
+describe('a registry as source of endpoints', () => {
+  it('is asked for a service', () => {
+    const flags = { ...LISTEN, registry: 'r:1', 'registry-service': 'greeter' };
+    const discovery = { kind: 'registry', address: 'r:1', service: 'greeter' };
+    expect(resolveOptions(flags).discovery).toEqual(discovery);
+    expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
+    expect(() => resolveOptions({ ...LISTEN, registry: 'r:1' })).toThrow('needs an address and a service');
+    expect(() => resolveOptions({ ...flags, dns: 'a:1' })).toThrow('endpoints are given twice');
+  });
+});
+
 describe('the mesh file', () => {
   const one = (endpoint: string) => `services: { a: { endpoints: [{ address: 127.0.0.1:1 }, ${endpoint}] } }`;
   const route = (text: string) =>

@@ -1,0 +1,114 @@
+/** Endpoints from a registry of leases: watches one service. While the registry is away the last good set stays. */
+import * as grpc from '@grpc/grpc-js';
+import { parseWeighted } from '../policy/address.ts';
+import type { Endpoint } from '../policy/config.ts';
+import { reconnectNs } from '../policy/reconnect.ts';
+import { CHANNEL, type EndpointSetMessage, registryMethod } from '../registry/protos.ts';
+import type { EndpointSource, SourceEvents } from './source.ts';
+
+export interface RegistryConfig {
+  /** HOST:PORT of the registry. */
+  address: string;
+  service: string;
+}
+
+export class RegistrySource implements EndpointSource {
+  trouble: string | null = null;
+  readonly #config: RegistryConfig;
+  readonly #events: SourceEvents;
+  #channel: grpc.Client | null = null;
+  #stream: grpc.ClientReadableStream<EndpointSetMessage> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
+  #version = 0;
+  #endpoints = 0;
+  #told = '';
+  #closed = false;
+
+  constructor(config: RegistryConfig, events: SourceEvents) {
+    this.#config = config;
+    this.#events = events;
+    this.#open();
+  }
+
+  view(): object {
+    const connected = this.trouble === null && this.#version > 0;
+    return {
+      kind: 'registry',
+      ...this.#config,
+      connected,
+      version: this.#version,
+      endpoints: this.#endpoints,
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#end();
+  }
+
+  #open(): void {
+    const { address, service } = this.#config;
+    const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL);
+    const { path, requestSerialize, responseDeserialize } = registryMethod<object, EndpointSetMessage>(
+      'Watch',
+    );
+    const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service });
+    this.#channel = client;
+    this.#stream = stream;
+    stream.on('error', () => {});
+    stream.on('data', (set: EndpointSetMessage) => {
+      if (stream === this.#stream) this.#take(set);
+    });
+    stream.on('status', ({ code, details }: grpc.StatusObject) => {
+      if (stream === this.#stream) this.#lost(`${grpc.status[code]}, ${details.slice(0, 200)}`);
+    });
+  }
+
+  #take(set: EndpointSetMessage): void {
+    const endpoints: Endpoint[] = [];
+    for (const { address, weight } of set.endpoints) {
+      if (parseWeighted(`${address}=${weight}`) === null) {
+        this.#report(`it told ${JSON.stringify(address.slice(0, 100))}, which is no HOST:PORT with a weight`);
+        return;
+      }
+      const endpoint = { address, id: address, draining: false };
+      endpoints.push(weight === 1 ? endpoint : { ...endpoint, weight });
+    }
+    this.#failures = 0;
+    this.#version = set.version;
+    this.#report(null);
+    endpoints.sort((a, b) => (a.address < b.address ? -1 : 1));
+    const text = JSON.stringify(endpoints);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#endpoints = endpoints.length;
+    this.#events.onEndpoints(endpoints);
+  }
+
+  #lost(reason: string): void {
+    this.#end();
+    if (this.#closed) return;
+    this.#report(reason);
+    this.#timer = setTimeout(() => this.#open(), reconnectNs(++this.#failures, Math.random()) / 1e6);
+  }
+
+  #report(reason: string | null): void {
+    const { address, service } = this.#config;
+    // What differs from failure to failure is told once.
+    if (reason !== null && this.#failures > 0 && this.trouble !== null) return;
+    const trouble = reason === null ? null : `the registry ${address}, for ${service}: ${reason}`;
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.#events.onTrouble(trouble);
+  }
+
+  #end(): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.cancel();
+    this.#channel?.close();
+    this.#channel = null;
+  }
+}

@@ -1,0 +1,129 @@
+/** The registry on the wire: leases over gRPC, and who watches a service hears each change. */
+import { randomUUID } from 'node:crypto';
+import * as grpc from '@grpc/grpc-js';
+import { SidecarError } from '../policy/trouble.ts';
+import { type Grant, Leases, type Refusal, SERVICE_NAME_MAX } from './leases.ts';
+import { registryService } from './protos.ts';
+
+const WATCHERS_MAX = 10_000;
+const REQUEST_BYTES_MAX = 64 * 1_024;
+
+type Watcher = grpc.ServerWritableStream<{ service: string }, object>;
+type Unary<Q> = (call: { request: Q }, done: grpc.sendUnaryData<object>) => void;
+interface RegisterMessage {
+  service: string;
+  address: string;
+  weight: number;
+  ttl_ms: number;
+}
+
+export class Registry {
+  readonly #leases = new Leases(Date.now());
+  readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': REQUEST_BYTES_MAX });
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #settleMs: number;
+  #watching = 0;
+  #settled = false;
+  #timer: NodeJS.Timeout | null = null;
+  #settling: NodeJS.Timeout | null = null;
+
+  /** For `settleMs` from the start nobody is told a set: after a restart instances need a moment to register again. */
+  constructor(settleMs: number) {
+    this.#settleMs = settleMs;
+    this.#leases.onChange = (service) => this.#tell(service);
+    const register: Unary<RegisterMessage> = ({ request }, done) => {
+      const { service, address, weight, ttl_ms: ttlMs } = request;
+      const given = { service, address, weight: weight === 0 ? 1 : weight, ttlMs };
+      this.#answer(() => this.#leases.register(given, randomUUID()), done);
+    };
+    const heartbeat: Unary<{ lease_id: string }> = ({ request }, done) =>
+      this.#answer(() => this.#leases.heartbeat(request.lease_id), done);
+    const leave: Unary<{ lease_id: string }> = ({ request }, done) =>
+      this.#answer(() => this.#leases.leave(request.lease_id), done);
+    this.#server.addService(registryService() as unknown as grpc.ServiceDefinition, {
+      Register: register,
+      Heartbeat: heartbeat,
+      Leave: leave,
+      Watch: (stream: Watcher) => this.#watch(stream),
+    });
+  }
+
+  /** Resolves to HOST:PORT; port 0 lets the system choose. */
+  listen(address: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+        if (error !== null) {
+          const options = { place: `--listen ${address}`, remedy: 'choose another port, or port 0' };
+          return reject(new SidecarError('MW_PORT', `cannot listen: ${error.message}`, options));
+        }
+        this.#settling = setTimeout(() => this.#settle(), this.#settleMs);
+        resolve(`${address.slice(0, address.lastIndexOf(':'))}:${port}`);
+      });
+    });
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#server.forceShutdown();
+  }
+
+  #answer(entry: () => Grant | Refusal | null, done: grpc.sendUnaryData<object>): void {
+    this.#advance();
+    const answer = entry();
+    this.#arm();
+    if (answer !== null && 'status' in answer)
+      done({ code: grpc.status[answer.status], details: answer.details });
+    else done(null, answer === null ? {} : { lease_id: answer.leaseId, ttl_ms: answer.ttlMs });
+  }
+
+  #watch(stream: Watcher): void {
+    const { service } = stream.request;
+    const fail = (code: grpc.status, details: string): void =>
+      void stream.emit('error', Object.assign(new Error(details), { code, details }));
+    if (service === '' || service.length > SERVICE_NAME_MAX)
+      return fail(grpc.status.INVALID_ARGUMENT, `service: 1 to ${SERVICE_NAME_MAX} characters`);
+    if (this.#watching >= WATCHERS_MAX)
+      return fail(grpc.status.RESOURCE_EXHAUSTED, `there are ${WATCHERS_MAX} watchers`);
+    const watchers = this.#watchers.get(service) ?? new Set<Watcher>();
+    this.#watchers.set(service, watchers.add(stream));
+    this.#watching++;
+    const done = (): void => {
+      if (!watchers.delete(stream)) return;
+      this.#watching--;
+      if (watchers.size === 0 && this.#watchers.get(service) === watchers) this.#watchers.delete(service);
+    };
+    for (const event of ['cancelled', 'error', 'close']) stream.on(event, done);
+    this.#advance();
+    if (this.#settled) stream.write(this.#leases.set(service));
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#advance();
+    for (const service of this.#watchers.keys()) this.#tell(service);
+  }
+
+  #tell(service: string): void {
+    const watchers = this.#watchers.get(service);
+    if (watchers === undefined || !this.#settled) return;
+    const set = this.#leases.set(service);
+    for (const stream of watchers) stream.write(set);
+  }
+
+  #advance(): void {
+    this.#leases.advance(performance.now());
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const { nextTimeoutMs } = this.#leases;
+    if (nextTimeoutMs === Infinity) return;
+    this.#timer = setTimeout(
+      () => this.#advance(),
+      Math.max(1, Math.ceil(nextTimeoutMs - performance.now())),
+    );
+  }
+}

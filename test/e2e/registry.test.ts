@@ -1,0 +1,58 @@
+/** Registry, instances and sidecar as processes: leases end, the registry goes and comes back. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterEach, expect, it } from 'vitest';
+import { adminGet, startProcess, until } from './sidecar-kit.ts';
+import { membersOfSidecar } from './xds-kit.ts';
+
+const BIN = new URL('../../bin/meshwright.js', import.meta.url).pathname;
+const TTL_MS = 900;
+
+const leave: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of leave.splice(0).reverse()) await end();
+});
+
+async function start(...parameters: string[]): Promise<{ child: ChildProcess; listen: string }> {
+  const child = spawn(process.execPath, [BIN, ...parameters], { stdio: ['ignore', 'pipe', 'ignore'] });
+  leave.push(() => child.kill('SIGKILL'));
+  let stdout = '';
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  await until('the ready line', () => stdout.includes('\n'));
+  return { child, listen: JSON.parse(stdout).listen };
+}
+
+it('calls follow leases; without the registry the last good set stays, and its return is no empty moment (DC-10, DC-11, DC-14)', async () => {
+  const registry = await start('registry', '--listen', '127.0.0.1:0', '--settle-ms', '100');
+  const register = ['--register', registry.listen, '--service', 'greeter', '--ttl-ms', `${TTL_MS}`];
+  const instance = () => start('demo-server', '--listen', '127.0.0.1:0', ...register);
+  const [a, b, c] = await Promise.all([instance(), instance(), instance()]);
+  const follow = ['--registry', registry.listen, '--registry-service', 'greeter'];
+  const sidecar = await startProcess(follow);
+  leave.push(() => sidecar.kill());
+  const members = async (): Promise<string> => `${await membersOfSidecar(sidecar.admin)}`;
+  const wanted = (...some: { listen: string }[]): string =>
+    `${some.map(({ listen }) => `${listen} 1 false`).sort()}`;
+  await until('all three', async () => (await members()) === wanted(a, b, c));
+
+  c.child.kill('SIGKILL');
+  const killedMs = performance.now();
+  await until('the lease to end', async () => (await members()) === wanted(a, b));
+  expect(performance.now() - killedMs).toBeLessThan(TTL_MS + 1_500);
+
+  registry.child.kill('SIGKILL');
+  const view = async () => JSON.parse((await adminGet(sidecar.admin, '/clusters')).text);
+  await until('the trouble', async () => (await view()).trouble !== null);
+  await new Promise((resolve) => setTimeout(resolve, 2 * TTL_MS));
+  expect(await members()).toBe(wanted(a, b));
+
+  await start('registry', '--listen', registry.listen, '--settle-ms', '3000');
+  const counts = new Set<number>();
+  await until('all to be well', async () => {
+    const { endpoints, trouble } = await view();
+    counts.add(endpoints.length);
+    return trouble === null;
+  });
+  expect([...counts]).toEqual([2]);
+  a.child.kill('SIGTERM');
+  await until('the leave', async () => (await members()) === wanted(b), 2_000);
+});
