@@ -14,7 +14,7 @@ export function registryService(): ServiceDefinition {
 }
 
 export function registryMethod<Q extends object, R extends object>(name: string): MethodDefinition<Q, R> {
-  return registryService()[name] as MethodDefinition<Q, R>;
+  return registryService()[name] as unknown as MethodDefinition<Q, R>;
 }
 
 export interface LeaseMessage {
