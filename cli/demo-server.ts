@@ -1,4 +1,5 @@
 /** `meshwright demo-server`: the service of protos/my_service.proto on @grpc/grpc-js, to try the sidecar by hand. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   logVerbosity,
@@ -31,6 +32,7 @@ export function demoServerCommand(): Command {
     .option('--register <host:port>', 'register with this registry')
     .option('--service <name>', 'as an instance of this service')
     .option('--ttl-ms <ms>', 'length of the lease, which is renewed three times in it', '3000')
+    .option('--token-file <file>', 'the token that the registry asks for')
     .action(async (flags: Flags) => serve(flags));
 }
 
@@ -39,9 +41,10 @@ interface Flags {
   register?: string;
   service?: string;
   ttlMs: string;
+  tokenFile?: string;
 }
 
-async function serve({ listen, register, service, ttlMs }: Flags): Promise<void> {
+async function serve({ listen, register, service, ttlMs, tokenFile }: Flags): Promise<void> {
   if ((register === undefined) !== (service === undefined) || !/^[1-9]\d{0,6}$/.test(ttlMs)) {
     throw new MeshwrightError('MW_USAGE', 'a registration needs a registry, a service and a time', {
       place: '--register',
@@ -64,13 +67,29 @@ async function serve({ listen, register, service, ttlMs }: Flags): Promise<void>
   const membership =
     register === undefined || service === undefined
       ? null
-      : new Membership(register, { service, address: `${host}:${port}`, ttlMs: Number(ttlMs) }, printError);
+      : new Membership(
+          register,
+          { service, address: `${host}:${port}`, ttlMs: Number(ttlMs), ...tokenOf(tokenFile) },
+          printError,
+        );
   const stop = async () => {
     setTimeout(() => process.exit(0), SHUTDOWN_MS_MAX).unref();
     await membership?.leave();
     server.tryShutdown(() => process.exit(0));
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => void stop());
+}
+
+function tokenOf(file: string | undefined): { token?: string } {
+  if (file === undefined) return {};
+  try {
+    return { token: readFileSync(file, 'utf8').trim() };
+  } catch (error) {
+    throw new MeshwrightError('MW_USAGE', `the token cannot be read: ${(error as Error).message}`, {
+      place: `--token-file ${file}`,
+      remedy: 'name a file that holds the token and nothing else.',
+    });
+  }
 }
 
 function bind(server: Server, listen: string): Promise<number> {

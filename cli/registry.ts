@@ -1,6 +1,8 @@
 /** `meshwright registry`: instances register with a lease, sidecars watch who is there. */
+import { readFileSync } from 'node:fs';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Command } from 'commander';
+import { Access, type Identity, IDENTITIES_SCHEMA, rangeOf } from '../proxy/registry/access.ts';
 import { Registry } from '../proxy/registry/server.ts';
 import { MeshwrightError } from '../sim/base/errors.ts';
 import { print } from './output.ts';
@@ -13,8 +15,13 @@ export function registryCommand(): Command {
     .description('keep a registry of instances by leases (protos/registry.proto)')
     .option('--listen <host:port>', 'where instances and sidecars come; port 0 for any', '127.0.0.1:18500')
     .option('--settle-ms <ms>', 'from the start nobody is told a set for so long', '5000')
+    .option(
+      '--identities <file>',
+      'who may register, as JSON: see the README (default: everybody, the own address)',
+    )
+    .option('--allow-address <ip/bits...>', 'instances may register these addresses, too')
     .allowExcessArguments(false)
-    .action(async ({ listen, settleMs }: { listen: string; settleMs: string }) => {
+    .action(async ({ listen, settleMs, identities, allowAddress = [] }: Flags) => {
       if (!ADDRESS.test(listen)) {
         throw new MeshwrightError('MW_USAGE', `not an address: ${JSON.stringify(listen)}`, {
           place: '--listen',
@@ -27,9 +34,16 @@ export function registryCommand(): Command {
           remedy: `give whole milliseconds from 0 to ${SETTLE_MS_MAX}.`,
         });
       }
+      const wrong = allowAddress.find((text) => rangeOf(text) === null);
+      if (wrong !== undefined)
+        throw new MeshwrightError('MW_USAGE', `not a range: ${JSON.stringify(wrong)}`, {
+          place: '--allow-address',
+          remedy: 'write IP/BITS, as in 10.0.0.0/8.',
+        });
+      const access = new Access(identities === undefined ? null : readIdentities(identities), allowAddress);
       // What goes wrong is told by this command, once.
       setLogVerbosity(logVerbosity.NONE);
-      const registry = new Registry(Number(settleMs));
+      const registry = new Registry(Number(settleMs), access);
       const address = await registry.listen(listen);
       const stop = (): void => {
         registry.close();
@@ -38,4 +52,30 @@ export function registryCommand(): Command {
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, stop);
       print(JSON.stringify({ event: 'ready', listen: address, pid: process.pid }));
     });
+}
+
+interface Flags {
+  listen: string;
+  settleMs: string;
+  identities?: string;
+  allowAddress?: string[];
+}
+
+function readIdentities(file: string): Identity[] {
+  const fail = (said: string) =>
+    new MeshwrightError('MW_USAGE', said, {
+      place: `--identities ${file}`,
+      remedy:
+        'write { "identities": [{ "name", "tokenSha256", "services": [], "addresses": [], "expires" }] }.',
+    });
+  let given: unknown;
+  try {
+    given = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw fail((error as Error).message);
+  }
+  const read = IDENTITIES_SCHEMA.safeParse(given);
+  if (read.success) return read.data.identities;
+  const issue = read.error.issues[0];
+  throw fail(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
 }

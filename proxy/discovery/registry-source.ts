@@ -21,6 +21,8 @@ export class RegistrySource implements EndpointSource {
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
   #version = 0;
+  /** Highest on this stream: a registry that was restarted may count anew. */
+  #newest = 0;
   #endpoints = 0;
   #told = '';
   #closed = false;
@@ -49,6 +51,7 @@ export class RegistrySource implements EndpointSource {
   }
 
   #open(): void {
+    this.#newest = 0;
     const { address, service } = this.#config;
     const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL);
     const { path, requestSerialize, responseDeserialize } = registryMethod<object, EndpointSetMessage>(
@@ -67,6 +70,11 @@ export class RegistrySource implements EndpointSource {
   }
 
   #take(set: EndpointSetMessage): void {
+    if (set.version < this.#newest) {
+      this.#report(`its version goes back from ${this.#newest} to ${set.version}`);
+      return;
+    }
+    this.#newest = set.version;
     const endpoints: Endpoint[] = [];
     for (const { address, weight } of set.endpoints) {
       if (parseWeighted(`${address}=${weight}`) === null) {

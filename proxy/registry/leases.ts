@@ -1,6 +1,7 @@
 /**
  * Leases of instances, without IO: time and lease ids are passed in. An instance is served while its lease lives; a lease
- * that is not renewed ends at its time. An address has one live lease at most, whatever its service.
+ * that is not renewed ends at its time. An address has one live lease at most, whatever its service; a lease is its owner's
+ * alone. Incarnations and sequences rise, so that what was said once and comes again changes nothing.
  */
 import { parseAddress } from '../policy/address.ts';
 import { WEIGHT_MAX } from '../policy/config.ts';
@@ -10,6 +11,8 @@ export interface Registration {
   address: string;
   weight: number;
   ttlMs: number;
+  /** Greater with each registration of this owner's address. */
+  incarnation: number;
 }
 
 export interface Registered {
@@ -24,7 +27,13 @@ export interface RegisteredSet {
 
 /** Names of gRPC statuses. */
 export interface Refusal {
-  status: 'INVALID_ARGUMENT' | 'ALREADY_EXISTS' | 'NOT_FOUND' | 'RESOURCE_EXHAUSTED';
+  status:
+    | 'INVALID_ARGUMENT'
+    | 'ALREADY_EXISTS'
+    | 'NOT_FOUND'
+    | 'RESOURCE_EXHAUSTED'
+    | 'UNAUTHENTICATED'
+    | 'PERMISSION_DENIED';
   details: string;
 }
 
@@ -33,12 +42,14 @@ export interface Grant {
   ttlMs: number;
 }
 
-export const LEASE_BOUNDS = { leasesMax: 10_000, ttlMsMin: 100, ttlMsMax: 3_600_000 };
+export const LEASE_BOUNDS = { leasesMax: 10_000, ttlMsMin: 100, ttlMsMax: 60_000 };
 export const SERVICE_NAME_MAX = 256;
 const ADDRESS_MAX = 300;
 
 interface Lease extends Registration {
   id: string;
+  owner: string;
+  sequence: number;
   endsMs: number;
 }
 
@@ -54,6 +65,8 @@ export class Leases {
   readonly #leases = new Map<string, Lease>();
   readonly #byAddress = new Map<string, Lease>();
   readonly #services = new Map<string, Service>();
+  /** Latest incarnation by owner and address, also of leases that are over; as many as there may be leases, the oldest go. */
+  readonly #incarnations = new Map<string, number>();
   #version: number;
   #nowMs = 0;
   #dueMs = Infinity;
@@ -91,38 +104,49 @@ export class Leases {
   }
 
   /** `leaseId` must be new and hard to guess. */
-  register(given: Registration, leaseId: string): Grant | Refusal {
+  register(given: Registration, owner: string, leaseId: string): Grant | Refusal {
     const wrong = faultOf(given);
     if (wrong !== null) return { status: 'INVALID_ARGUMENT', details: wrong };
-    if (this.#byAddress.has(given.address))
-      return { status: 'ALREADY_EXISTS', details: `${given.address} is held by a lease that lives` };
+    const { service, address, weight, incarnation } = given;
+    const held = this.#byAddress.get(address);
+    if (held !== undefined && held.owner !== owner)
+      return { status: 'ALREADY_EXISTS', details: `${address} is held by a lease that lives` };
+    if (incarnation <= (held?.incarnation ?? this.#incarnations.get(`${owner} ${address}`) ?? 0))
+      return { status: 'ALREADY_EXISTS', details: `incarnation ${incarnation} of ${address} is an old one` };
     const { leasesMax, ttlMsMin, ttlMsMax } = this.#bounds;
-    if (this.#leases.size >= leasesMax)
+    if (held === undefined && this.#leases.size >= leasesMax)
       return { status: 'RESOURCE_EXHAUSTED', details: `there are ${leasesMax} leases` };
     const ttlMs = Math.min(Math.max(given.ttlMs, ttlMsMin), ttlMsMax);
-    const { service, address, weight } = given;
-    const lease = { id: leaseId, service, address, weight, ttlMs, endsMs: this.#nowMs + ttlMs };
+    const endsMs = this.#nowMs + ttlMs;
+    const lease = { id: leaseId, owner, service, address, weight, ttlMs, incarnation, sequence: 0, endsMs };
+    if (held !== undefined) this.#remove(held);
+    this.#remember(lease);
     this.#leases.set(leaseId, lease);
     this.#byAddress.set(address, lease);
-    const entry = this.#services.get(service) ?? { version: 0, leases: new Map<string, Lease>() };
+    const entry = this.#services.get(service) ?? { version: this.#version, leases: new Map<string, Lease>() };
     this.#services.set(service, entry);
     entry.leases.set(address, lease);
     this.#dueMs = Math.min(this.#dueMs, lease.endsMs);
-    this.#changed(service);
+    const stays = held?.service === service && held.weight === weight;
+    if (!stays) this.#changed(service);
+    if (held !== undefined && held.service !== service) this.#changed(held.service);
     return { leaseId, ttlMs };
   }
 
-  heartbeat(leaseId: string): Grant | Refusal {
+  /** `sequence`: greater with each heartbeat of the lease. */
+  heartbeat(leaseId: string, sequence: number, owner: string): Grant | Refusal {
     const lease = this.#leases.get(leaseId);
-    if (lease === undefined) return NO_LEASE;
+    if (lease === undefined || lease.owner !== owner) return NO_LEASE;
+    if (!Number.isSafeInteger(sequence) || sequence <= lease.sequence) return OLD_HEARTBEAT;
+    lease.sequence = sequence;
     lease.endsMs = this.#nowMs + lease.ttlMs;
     return { leaseId, ttlMs: lease.ttlMs };
   }
 
   /** Null: done. */
-  leave(leaseId: string): Refusal | null {
+  leave(leaseId: string, owner: string): Refusal | null {
     const lease = this.#leases.get(leaseId);
-    if (lease === undefined) return NO_LEASE;
+    if (lease === undefined || lease.owner !== owner) return NO_LEASE;
     this.#remove(lease);
     this.#changed(lease.service);
     return null;
@@ -136,7 +160,16 @@ export class Leases {
     return { version: entry.version, endpoints };
   }
 
+  #remember({ owner, address, incarnation }: Lease): void {
+    const key = `${owner} ${address}`;
+    this.#incarnations.delete(key);
+    this.#incarnations.set(key, incarnation);
+    if (this.#incarnations.size <= this.#bounds.leasesMax) return;
+    for (const oldest of this.#incarnations.keys()) return void this.#incarnations.delete(oldest);
+  }
+
   #remove(lease: Lease): void {
+    this.#remember(lease);
     this.#leases.delete(lease.id);
     this.#byAddress.delete(lease.address);
     const entry = this.#services.get(lease.service) as Service;
@@ -153,11 +186,13 @@ export class Leases {
 }
 
 const NO_LEASE: Refusal = { status: 'NOT_FOUND', details: 'there is no such lease; register again' };
+const OLD_HEARTBEAT: Refusal = { status: 'ALREADY_EXISTS', details: 'the sequence is an old one' };
 
-function faultOf({ service, address, weight, ttlMs }: Registration): string | null {
+function faultOf({ service, address, weight, ttlMs, incarnation }: Registration): string | null {
   if (service === '' || service.length > SERVICE_NAME_MAX)
     return `service: 1 to ${SERVICE_NAME_MAX} characters`;
   if (address.length > ADDRESS_MAX || parseAddress(address) === null) return 'address: must be HOST:PORT';
   if (!Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) return `weight: 1 to ${WEIGHT_MAX}`;
+  if (!Number.isSafeInteger(incarnation) || incarnation < 1) return 'incarnation: at least 1';
   return Number.isInteger(ttlMs) && ttlMs >= 1 ? null : 'ttl_ms: at least 1';
 }

@@ -5,42 +5,70 @@ import { CHANNEL, type LeaseMessage, registryMethod } from './protos.ts';
 
 const CALL_MS = 2_000;
 /** A lease is renewed this often in its time. */
-const RENEWALS = 3;
+export const RENEWALS = 3;
+const MUTED_LOOK_MS = 10;
+
+export interface Member {
+  service: string;
+  address: string;
+  weight?: number;
+  ttlMs: number;
+  /** Shown to a registry that knows identities. */
+  token?: string;
+}
 
 export class Membership {
+  /** While it is, nothing is said, as if it got lost. */
+  muted = false;
   readonly #client: grpc.Client;
-  readonly #registration: object;
+  readonly #member: Member;
+  readonly #metadata = new grpc.Metadata();
   readonly #warn: (message: string) => void;
   #leaseId: string | null = null;
+  #incarnation = 0;
+  #sequence = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(
-    registry: string,
-    { service, address, ttlMs }: { service: string; address: string; ttlMs: number },
-    warn: (message: string) => void,
-  ) {
+  constructor(registry: string, member: Member, warn: (message: string) => void = () => undefined) {
     this.#client = new grpc.Client(registry, grpc.credentials.createInsecure(), CHANNEL);
-    this.#registration = { service, address, weight: 1, ttl_ms: ttlMs };
+    this.#member = member;
+    if (member.token !== undefined) this.#metadata.set('authorization', `Bearer ${member.token}`);
     this.#warn = warn;
     this.#step();
   }
 
   /** Gives the lease back; resolves in any case. */
   async leave(): Promise<void> {
-    this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
     const id = this.#leaseId;
-    if (id !== null)
+    this.#stop();
+    if (id !== null && !this.muted)
       await new Promise<void>((resolve) => this.#call('Leave', { lease_id: id }, () => resolve()));
     this.#client.close();
   }
 
+  /** Ends without a word, as a process that dies: the lease runs out. */
+  abandon(): void {
+    this.#stop();
+    this.#client.close();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
   #step(): void {
+    if (this.muted) return this.#again(MUTED_LOOK_MS);
+    const heard = (error: grpc.ServiceError | null, lease?: LeaseMessage): void => this.#heard(error, lease);
     const id = this.#leaseId;
-    if (id === null) this.#call('Register', this.#registration, (error, lease) => this.#heard(error, lease));
-    else this.#call('Heartbeat', { lease_id: id }, (error, lease) => this.#heard(error, lease));
+    if (id !== null) return this.#call('Heartbeat', { lease_id: id, sequence: ++this.#sequence }, heard);
+    const { service, address, weight = 1, ttlMs } = this.#member;
+    // Each one greater: the answer to the one before may have been lost.
+    this.#incarnation = Math.max(Date.now(), this.#incarnation + 1);
+    const incarnation = this.#incarnation;
+    this.#call('Register', { service, address, weight, ttl_ms: ttlMs, incarnation }, heard);
   }
 
   #heard(error: grpc.ServiceError | null, lease: LeaseMessage | undefined): void {
@@ -58,7 +86,8 @@ export class Membership {
       return;
     }
     if (this.#failures++ === 0) this.#warn(`the registry refuses or is away: ${error?.details ?? ''}`);
-    this.#again(reconnectNs(this.#failures, Math.random()) / 1e6);
+    const waitMs = reconnectNs(this.#failures, Math.random()) / 1e6;
+    this.#again(this.#leaseId === null ? waitMs : Math.min(waitMs, this.#member.ttlMs / RENEWALS));
   }
 
   #again(waitMs: number): void {
@@ -72,6 +101,15 @@ export class Membership {
   ): void {
     const { path, requestSerialize, responseDeserialize } = registryMethod<object, LeaseMessage>(name);
     const options = { deadline: Date.now() + CALL_MS };
-    this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, done);
+    const metadata = this.#metadata;
+    this.#client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      options,
+      done,
+    );
   }
 }

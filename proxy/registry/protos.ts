@@ -27,12 +27,14 @@ export interface EndpointSetMessage {
   endpoints: { address: string; weight: number }[];
 }
 
-/** The channel is new for each attempt, so nothing but its owner decides when to try again. */
 export const CHANNEL = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5_000,
 };

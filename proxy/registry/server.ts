@@ -2,25 +2,34 @@
 import { randomUUID } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { SidecarError } from '../policy/trouble.ts';
-import { type Grant, Leases, type Refusal, SERVICE_NAME_MAX } from './leases.ts';
+import { Access, type Caller } from './access.ts';
+import { type Grant, Leases, type Refusal, type RegisteredSet, SERVICE_NAME_MAX } from './leases.ts';
 import { registryService } from './protos.ts';
 
 const WATCHERS_MAX = 10_000;
 const REQUEST_BYTES_MAX = 64 * 1_024;
 
 type Watcher = grpc.ServerWritableStream<{ service: string }, object>;
-type Unary<Q> = (call: { request: Q }, done: grpc.sendUnaryData<object>) => void;
+type Unary<Q> = (call: grpc.ServerUnaryCall<Q, object>, done: grpc.sendUnaryData<object>) => void;
+interface LeaseRequestMessage {
+  lease_id: string;
+  sequence: number;
+}
 interface RegisterMessage {
   service: string;
   address: string;
   weight: number;
   ttl_ms: number;
+  incarnation: number;
 }
 
 export class Registry {
   readonly #leases = new Leases(Date.now());
   readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': REQUEST_BYTES_MAX });
+  readonly #access: Access;
   readonly #watchers = new Map<string, Set<Watcher>>();
+  /** They have not read what they were told: they get the set of then, and none between. */
+  readonly #slow = new WeakSet<Watcher>();
   readonly #settleMs: number;
   #watching = 0;
   #settled = false;
@@ -28,18 +37,24 @@ export class Registry {
   #settling: NodeJS.Timeout | null = null;
 
   /** For `settleMs` from the start nobody is told a set: after a restart instances need a moment to register again. */
-  constructor(settleMs: number) {
+  constructor(settleMs: number, access = new Access()) {
     this.#settleMs = settleMs;
+    this.#access = access;
     this.#leases.onChange = (service) => this.#tell(service);
-    const register: Unary<RegisterMessage> = ({ request }, done) => {
-      const { service, address, weight, ttl_ms: ttlMs } = request;
-      const given = { service, address, weight: weight === 0 ? 1 : weight, ttlMs };
-      this.#answer(() => this.#leases.register(given, randomUUID()), done);
+    const leases = this.#leases;
+    const register: Unary<RegisterMessage> = (call, done) => {
+      const { service, address, weight, ttl_ms: ttlMs, incarnation } = call.request;
+      const given = { service, address, weight: weight === 0 ? 1 : weight, ttlMs, incarnation };
+      const take = ({ owner, refuses }: Caller) =>
+        refuses(service, address) ?? leases.register(given, owner, randomUUID());
+      this.#answer(call, take, done);
     };
-    const heartbeat: Unary<{ lease_id: string }> = ({ request }, done) =>
-      this.#answer(() => this.#leases.heartbeat(request.lease_id), done);
-    const leave: Unary<{ lease_id: string }> = ({ request }, done) =>
-      this.#answer(() => this.#leases.leave(request.lease_id), done);
+    const heartbeat: Unary<LeaseRequestMessage> = (call, done) => {
+      const { lease_id: id, sequence } = call.request;
+      this.#answer(call, ({ owner }) => leases.heartbeat(id, sequence, owner), done);
+    };
+    const leave: Unary<LeaseRequestMessage> = (call, done) =>
+      this.#answer(call, ({ owner }) => leases.leave(call.request.lease_id, owner), done);
     this.#server.addService(registryService() as unknown as grpc.ServiceDefinition, {
       Register: register,
       Heartbeat: heartbeat,
@@ -68,9 +83,19 @@ export class Registry {
     this.#server.forceShutdown();
   }
 
-  #answer(entry: () => Grant | Refusal | null, done: grpc.sendUnaryData<object>): void {
+  #answer(
+    call: grpc.ServerUnaryCall<unknown, object>,
+    entry: (caller: Caller) => Grant | Refusal | null,
+    done: grpc.sendUnaryData<object>,
+  ): void {
     this.#advance();
-    const answer = entry();
+    const [authorization] = call.metadata.get('authorization');
+    const peer = call
+      .getPeer()
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '');
+    const caller = this.#access.callerOf(authorization?.toString(), peer, Date.now());
+    const answer = 'status' in caller ? caller : entry(caller);
     this.#arm();
     if (answer !== null && 'status' in answer)
       done({ code: grpc.status[answer.status], details: answer.details });
@@ -94,8 +119,11 @@ export class Registry {
       if (watchers.size === 0 && this.#watchers.get(service) === watchers) this.#watchers.delete(service);
     };
     for (const event of ['cancelled', 'error', 'close']) stream.on(event, done);
+    stream.on('drain', () => {
+      if (this.#slow.delete(stream)) this.#write(stream, this.#leases.set(service));
+    });
     this.#advance();
-    if (this.#settled) stream.write(this.#leases.set(service));
+    if (this.#settled) this.#write(stream, this.#leases.set(service));
   }
 
   #settle(): void {
@@ -108,7 +136,12 @@ export class Registry {
     const watchers = this.#watchers.get(service);
     if (watchers === undefined || !this.#settled) return;
     const set = this.#leases.set(service);
-    for (const stream of watchers) stream.write(set);
+    for (const stream of watchers) this.#write(stream, set);
+  }
+
+  #write(stream: Watcher, set: RegisteredSet): void {
+    if (stream.writableNeedDrain) this.#slow.add(stream);
+    else stream.write(set);
   }
 
   #advance(): void {
