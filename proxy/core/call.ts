@@ -58,6 +58,7 @@ export class Call extends CallRequest {
   handleResponseHeaders(attempt: Attempt, block: HeaderBlock, endStream: boolean): void {
     attempt.httpStatus = block.status;
     if (this.context.timesAttempts) this.context.timeAnswer(attempt, block.grpcStatus);
+    if (this.context.readsReports && endStream) this.context.noteReport(attempt, block);
     if (this.isGrpc && block.grpcStatus === -1 && (block.status !== 200 || !block.isGrpc || endStream)) {
       return this.#handleAlien(attempt, block, endStream);
     }
@@ -99,6 +100,7 @@ export class Call extends CallRequest {
   }
 
   handleResponseTrailers(attempt: Attempt, block: HeaderBlock): void {
+    if (this.context.readsReports) this.context.noteReport(attempt, block);
     const stream = this.stream as LinkStream;
     const link = this.session?.link;
     const rest = this.tagger?.rest();

@@ -3,7 +3,9 @@ import type { AttemptOutcome, Balancer } from '../policy/balancer.ts';
 import { ConcurrencyLimit } from '../policy/concurrency-limit.ts';
 import type { SidecarConfig } from '../policy/config.ts';
 import { hashText } from '../policy/hash.ts';
-import { makeBalancer } from '../policy/make-balancer.ts';
+import type { Grouped } from '../policy/grouped.ts';
+import { LOAD_REPORT_TRAILER, readLoadReport } from '../policy/load-report.ts';
+import { makeBalancer, makeGroups } from '../policy/make-balancer.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
 import { ATTEMPTS_MAX } from '../policy/retry.ts';
 import { RetryThrottle } from '../policy/throttle.ts';
@@ -61,6 +63,10 @@ export class Context {
   /** Null: there are no routes. */
   router: Router | null = null;
   readonly balancer: Balancer<Upstream>;
+  /** The balancer, where endpoints have priorities or localities; null: they mean nothing. */
+  readonly groups: Grouped<Upstream> | null;
+  /** Trailers are looked at for reports of load. */
+  readonly readsReports: boolean;
   /** Somebody wants to know how long attempts take. */
   readonly timesAttempts: boolean;
   /** The request header that the balancer hashes; '' for none. */
@@ -116,7 +122,10 @@ export class Context {
     this.perTryNs = config.retry.perTryTimeoutMs * 1e6;
     this.callNs = config.timeout.callMs * 1e6;
     this.#tag = config.tag === null || config.tag === '' ? null : new TextEncoder().encode(config.tag);
-    this.balancer = cluster === null ? makeBalancer<Upstream>(config.balancer, random) : cluster.balancer;
+    this.groups = cluster === null ? makeGroups<Upstream>(config.balancer, random) : cluster.groups;
+    if (cluster !== null) this.balancer = cluster.balancer;
+    else this.balancer = this.groups ?? makeBalancer<Upstream>(config.balancer, random);
+    this.readsReports = config.balancer.loadReports;
     if (cluster !== null) this.concurrency = cluster.concurrency;
     else this.concurrency = config.concurrency === null ? null : new ConcurrencyLimit(config.concurrency);
     this.timesAttempts = this.balancer.timesAttempts || this.concurrency !== null;
@@ -143,7 +152,9 @@ export class Context {
   /** `checked` or `healthy` changed. */
   reviewPanic(): void {
     const { panicThreshold } = this.config.balancer;
-    const panic = this.healthy < panicThreshold * this.checked;
+    const few = this.healthy < panicThreshold * this.checked;
+    // While other priorities can bear the calls nobody need panic (Envoy).
+    const panic = few && (this.groups === null || !this.groups.isAble);
     if (panic === this.panic) return;
     this.panic = panic;
     for (const member of this.members) member.update();
@@ -160,6 +171,19 @@ export class Context {
   timeEnd(attempt: Attempt, end: AttemptEnd): void {
     if (end === 'deadline' || end === 'per_try_timeout') this.#sample(attempt);
     this.#time(attempt, end === 'deadline' || end === 'cancelled' ? 'cut' : 'failed');
+  }
+
+  /** Takes the report of load that may be among an answer's trailers. */
+  noteReport(attempt: Attempt, trailers: HeaderBlock): void {
+    const text = trailers.get(LOAD_REPORT_TRAILER);
+    if (text === undefined) return;
+    const report = readLoadReport(text);
+    const { upstream } = attempt.session as UpstreamSession;
+    if (report === null) this.counters.loadReportsMalformed++;
+    else {
+      this.counters.loadReports++;
+      this.balancer.reported?.(upstream, this.nowNs, report);
+    }
   }
 
   /** Lets waiting calls go on: to an endpoint that became pickable, or to their end when there is none to wait for. */

@@ -1,21 +1,27 @@
 /** The endpoints of one cluster as discovery told them last, and the upstreams that stand for them. */
 import type { Endpoint } from '../policy/config.ts';
+import { Subset } from '../policy/subset.ts';
 import type { Context } from './context.ts';
 import { Upstream } from './upstream.ts';
 
 export class EndpointSet {
   readonly context: Context;
   readonly #byAddress = new Map<string, Upstream>();
+  /** Null: all endpoints are used. */
+  readonly #subset: Subset | null;
   /** Counts the sets that discovery told. */
   #set = 0;
 
   constructor(context: Context) {
     this.context = context;
+    const { subsetSize, subsetKey } = context.config.balancer;
+    this.#subset = subsetSize === 0 ? null : new Subset(subsetSize, subsetKey);
   }
 
   /** Replaces the set whole. */
-  handle(endpoints: readonly Endpoint[]): void {
+  handle(told: readonly Endpoint[]): void {
     const { context } = this;
+    const endpoints = this.#subset === null ? told : this.#subset.select(told);
     const set = ++this.#set;
     const fresh: Upstream[] = [];
     let known = 0;
@@ -51,7 +57,9 @@ export class EndpointSet {
     }
     // New ones first: a set that changes whole is never empty on the way (DC-20).
     for (const upstream of fresh) upstream.begin();
-    for (const upstream of context.members) upstream.change();
+    let moved = false;
+    for (const upstream of context.members) if (upstream.change()) moved = true;
+    if (moved) context.groups?.membersChanged(context.members, [], []);
     for (const upstream of gone) upstream.remove();
     context.outliers?.membersChanged();
     context.releaseWaiting();

@@ -69,6 +69,9 @@ export interface SidecarStats {
   /** Copies that routes sent; they are no calls. Dropped: one too many at a time. */
   mirrorsStarted: number;
   mirrorsDropped: number;
+  /** Load reports in trailers that were taken, and those that were none. */
+  loadReports: number;
+  loadReportsMalformed: number;
   /** Outlier detection: ejections so far, those that the cap forbade, endpoints that are ejected now. */
   ejections: number;
   ejectionsOverCap: number;

@@ -1,6 +1,7 @@
 /** One endpoint: its connections, its health, whether it may be picked, and the calls that wait for room on it. */
-import { type BalancerMember, Standing } from '../policy/balancer.ts';
+import { Standing } from '../policy/balancer.ts';
 import type { Endpoint, HealthConfig } from '../policy/config.ts';
+import type { GroupMember } from '../policy/grouped.ts';
 import { HealthState } from '../policy/health.ts';
 import { type OutlierMember, OutlierRecord } from '../policy/outlier.ts';
 import { reconnectNs } from '../policy/reconnect.ts';
@@ -23,7 +24,7 @@ export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 /** A watch tells of changes, not of samples. */
 const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
 
-export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
+export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   endpoint: Endpoint;
   readonly standing = new Standing();
   /** What discovery said last, and in which of its sets: the sidecar notes it, `change` takes it over. */
@@ -32,6 +33,8 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
   readonly health = new HealthState();
   readonly outlier: OutlierRecord | null;
   pickable = false;
+  /** It could be picked also without panic. */
+  well = false;
   /** It has not shown yet whether it can be reached and is healthy: calls may wait for it. */
   warming = true;
   removed = false;
@@ -102,17 +105,22 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     this.#dial();
   }
 
-  /** Discovery says something else about it than before. */
-  change(): void {
+  /** Discovery says something else about it than before; true when it is of another group now. */
+  change(): boolean {
     const before = this.endpoint;
     const endpoint = this.said;
-    if (before === endpoint) return;
+    if (before === endpoint) return false;
     this.endpoint = endpoint;
+    const moved =
+      before.priority !== endpoint.priority ||
+      before.locality !== endpoint.locality ||
+      before.localityWeight !== endpoint.localityWeight;
     if (before.weight !== endpoint.weight) this.#context.balancer.memberChanged(this);
-    if (before.id === endpoint.id && before.draining === endpoint.draining) return;
+    if (before.id === endpoint.id && before.draining === endpoint.draining) return moved;
     if (endpoint.draining && !before.draining) this.tell('draining');
     if (!endpoint.draining && this.#sessions.length === 0) this.#dial();
     this.update();
+    return moved;
   }
 
   /** Is no member any more: what is in flight ends by itself, what waits goes elsewhere (DC-01, DC-02). */
@@ -263,6 +271,12 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     const reachable = connected || this.#replacing;
     const member = !this.removed && !this.endpoint.draining;
     const pickable = member && healthy && reachable && !this.ejected;
+    const well = pickable && (this.#prober === null || this.health.healthy === true);
+    if (well !== this.well) {
+      this.well = well;
+      // A panic that began or ended has changed what was worked out above.
+      if (this.#regroup()) return this.update();
+    }
     if (pickable === this.pickable) return;
     this.pickable = pickable;
     context.pickable += pickable ? 1 : -1;
@@ -316,6 +330,17 @@ export class Upstream implements TimerOwner, BalancerMember, OutlierMember {
     if (!this.warming) return;
     this.warming = false;
     this.#context.warming--;
+    this.#regroup();
+  }
+
+  /** Its group counts it anew, which may begin or end a panic: true when that was looked at. */
+  #regroup(): boolean {
+    const { groups, config } = this.#context;
+    if (groups === null) return false;
+    groups.healthChanged(this);
+    if (config.balancer.panicThreshold === 0) return false;
+    this.#context.reviewPanic();
+    return true;
   }
 
   /** What waits here looks for another endpoint. */

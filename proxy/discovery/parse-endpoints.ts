@@ -1,4 +1,4 @@
-/** What an endpoint file says: `{ endpoints: [{ address, id?, draining?, weight?, priority?, locality?, metadata? }] }` as YAML or JSON. */
+/** What an endpoint file says: `{ endpoints: [{ address, id?, draining?, weight?, priority?, locality?, localityWeight?, metadata? }] }` as YAML or JSON. */
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseAddress } from '../policy/address.ts';
@@ -21,6 +21,7 @@ const fileSchema = z.strictObject({
           .optional(),
         priority: z.int().min(0).max(127).optional(),
         locality: z.string().optional(),
+        localityWeight: z.int().min(0).max(1_000_000).optional(),
         metadata: z.record(z.string(), z.string()).optional(),
       }),
     )

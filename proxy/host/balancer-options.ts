@@ -1,9 +1,12 @@
 /** Which balancer is asked for and how it is set; what would mean nothing to it is refused. */
+import { hostname } from 'node:os';
 import {
   BALANCER_NAMES,
   type BalancerConfig,
   type BalancerName,
   DEFAULT_BALANCER,
+  LOCALITY_MODES,
+  PRIORITY_DIALECTS,
 } from '../policy/config.ts';
 import { nearestName } from './nearest-name.ts';
 import { type OptionReader, usage } from './option-reader.ts';
@@ -19,6 +22,11 @@ const OWN_SETTINGS: Readonly<Record<string, readonly BalancerName[]>> = {
   'balancer.pointsPerWeight': ['ring_hash'],
   'balancer.ringSizeMax': ['ring_hash'],
   'balancer.tableSize': ['maglev'],
+  'balancer.loadReports': ['weighted_round_robin'],
+  'balancer.blackoutMs': ['weighted_round_robin'],
+  'balancer.expirationMs': ['weighted_round_robin'],
+  'balancer.weightUpdateMs': ['weighted_round_robin'],
+  'balancer.errorPenalty': ['weighted_round_robin'],
 };
 
 export function readBalancer(read: OptionReader): BalancerConfig {
@@ -44,6 +52,8 @@ export function readBalancer(read: OptionReader): BalancerConfig {
     pointsPerWeight: read.integer('balancer.pointsPerWeight', base.pointsPerWeight, 1, 100_000),
     ringSizeMax: read.integer('balancer.ringSizeMax', base.ringSizeMax, 1_024, 8_388_608),
     tableSize: read.integer('balancer.tableSize', base.tableSize, 2, 5_000_011),
+    ...readGroups(read),
+    ...readLearning(read),
   };
   if (config.pointsPerWeight > config.ringSizeMax) {
     throw usage(
@@ -60,6 +70,52 @@ export function readBalancer(read: OptionReader): BalancerConfig {
     );
   }
   return config;
+}
+
+/** Priorities, localities, subsets: for any balancer. */
+function readGroups(read: OptionReader) {
+  const base = DEFAULT_BALANCER;
+  const subsetSize = read.integer('balancer.subsetSize', base.subsetSize, 0, 100_000);
+  const given = read.text('balancer.subsetKey') ?? base.subsetKey;
+  const config = {
+    priorities: read.choice('balancer.priorities', PRIORITY_DIALECTS, base.priorities),
+    overprovisioning: read.number('balancer.overprovisioning', base.overprovisioning, 1, 100),
+    localities: read.choice('balancer.localities', LOCALITY_MODES, base.localities),
+    ownLocality: read.text('locality') ?? base.ownLocality,
+    subsetSize,
+    // Many sidecars that have one configuration are still different ones.
+    subsetKey: subsetSize === 0 ? given : given || `${hostname()} ${read.text('listen') ?? ''}`,
+  };
+  if (config.localities === 'nearest' && config.ownLocality === '') {
+    throw usage(
+      'the nearest endpoints are asked for, and nothing says where the sidecar itself is',
+      '--locality',
+      'give --locality REGION/ZONE, as discovery writes it',
+    );
+  }
+  return config;
+}
+
+/** Weights learned from load reports. */
+function readLearning(read: OptionReader) {
+  const base = DEFAULT_BALANCER;
+  const loadReports = read.text('balancer.loadReports') === 'true';
+  for (const setting of ['blackoutMs', 'expirationMs', 'weightUpdateMs', 'errorPenalty', 'slowStartMs']) {
+    const given = read.text(`balancer.${setting}`) !== null;
+    if (setting === 'slowStartMs' ? !(loadReports && given) : loadReports || !given) continue;
+    const [what, remedy] = loadReports
+      ? ['weights learned from load reports have a blackout instead of slow start', 'leave one of them out']
+      : [`${setting} is of weights learned from load reports`, 'add loadReports: true'];
+    throw usage(what as string, `balancer.${setting}`, remedy as string);
+  }
+  return {
+    loadReports,
+    blackoutMs: read.number('balancer.blackoutMs', base.blackoutMs, 0, 3_600_000),
+    expirationMs: read.number('balancer.expirationMs', base.expirationMs, 1, 86_400_000),
+    // gRFC A58: not below 100 ms.
+    weightUpdateMs: read.number('balancer.weightUpdateMs', base.weightUpdateMs, 100, 3_600_000),
+    errorPenalty: read.number('balancer.errorPenalty', base.errorPenalty, 0, 1_000),
+  };
 }
 
 function readName(read: OptionReader): BalancerName {

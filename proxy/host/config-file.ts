@@ -199,6 +199,17 @@ function balancerTexts(given: ConfigFile['balancer']): RawOptions {
     'balancer.pointsPerWeight': text(given.pointsPerWeight),
     'balancer.ringSizeMax': text(given.ringSizeMax),
     'balancer.tableSize': text(given.tableSize),
+    'balancer.priorities': given.priorities,
+    'balancer.overprovisioning': text(given.overprovisioning),
+    'balancer.localities': given.localities,
+    locality: given.ownLocality,
+    'balancer.subsetSize': text(given.subsetSize),
+    'balancer.subsetKey': given.subsetKey,
+    'balancer.loadReports': given.loadReports === undefined ? undefined : String(given.loadReports),
+    'balancer.blackoutMs': text(given.blackoutMs),
+    'balancer.expirationMs': text(given.expirationMs),
+    'balancer.weightUpdateMs': text(given.weightUpdateMs),
+    'balancer.errorPenalty': text(given.errorPenalty),
   };
 }
 

@@ -3,7 +3,7 @@
  * (`meshwright schema`). What else a value has to be is checked with the flags, whose texts say more.
  */
 import { z } from 'zod';
-import { BALANCER_NAMES, HEALTH_MODES } from '../policy/config.ts';
+import { BALANCER_NAMES, HEALTH_MODES, LOCALITY_MODES, PRIORITY_DIALECTS } from '../policy/config.ts';
 import { DISCOVERY_SCHEMA } from './discovery-schema.ts';
 import { FAILOVER_SCHEMA } from './failover-schema.ts';
 import { routingShape } from './routing-schema.ts';
@@ -51,6 +51,43 @@ const PLAIN_SCHEMA = z.strictObject({
         pointsPerWeight: count('ring_hash: points on the ring per unit of weight'),
         ringSizeMax: count('ring_hash: most points on the ring'),
         tableSize: count('maglev: slots of the table, a prime'),
+        priorities: z
+          .enum(PRIORITY_DIALECTS)
+          .describe(
+            'envoy (the default): calls spill over to the next priority by share of health; a56: all go to the first that has anyone ready; ignore',
+          )
+          .optional(),
+        overprovisioning: z
+          .number()
+          .min(1)
+          .max(100)
+          .describe(
+            'a priority or locality bears all its calls until its share of healthy ones is below 1 ÷ this',
+          )
+          .optional(),
+        localities: z
+          .enum(LOCALITY_MODES)
+          .describe(
+            'ignore (the default); weighted: by the weights of localities; nearest: the own one first',
+          )
+          .optional(),
+        ownLocality: text('the own one: region/zone, or less or more of it; as --locality'),
+        subsetSize: count('so many endpoints of each priority are all that this sidecar uses; 0: all'),
+        subsetKey: text(
+          'by what it draws them: its own name, the same after a restart (default: host and listen)',
+        ),
+        loadReports: z
+          .boolean()
+          .describe('weighted_round_robin: weights are learned from load reports in trailers')
+          .optional(),
+        blackoutMs: milliseconds('load reports: a weight counts so long after the first one'),
+        expirationMs: milliseconds('load reports: a weight counts until so long after the last one'),
+        weightUpdateMs: milliseconds('load reports: how often weights are looked at'),
+        errorPenalty: z
+          .number()
+          .min(0)
+          .describe('load reports: what a share of errors of 1 counts for beside a utilization of 1')
+          .optional(),
       }),
     ])
     .describe('how calls are spread')

@@ -51,6 +51,11 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     help: 'ring_hash, maglev: calls with the same value of this header go to the same endpoint',
   },
   {
+    name: 'locality',
+    value: '<region/zone>',
+    help: 'where this sidecar is, for a balancer that prefers the nearest endpoints',
+  },
+  {
     name: 'admin',
     value: '<host:port>',
     help: 'serve /ready, /stats and /clusters there; loopback only; off by default',

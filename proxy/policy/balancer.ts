@@ -3,6 +3,7 @@
  * randomness are passed in; a pick allocates nothing. What a balancer keeps of a member lies in the member's `Standing`.
  */
 import type { Endpoint } from './config.ts';
+import type { LoadReport } from './load-report.ts';
 
 /** A balancer's own record of one member, made with the member; each balancer uses the fields it needs. */
 export class Standing {
@@ -22,6 +23,9 @@ export class Standing {
   /** Peak EWMA: latency in ns, and when it was noted. */
   costNs = 0;
   notedNs = 0;
+  /** Groups: the one it is in, null for none, and as what it is counted there. */
+  group: object | null = null;
+  counted = 0;
 }
 
 /** One endpoint as a balancer sees it. */
@@ -50,6 +54,8 @@ export interface Balancer<M extends BalancerMember> {
   memberChanged(member: M): void;
   /** An attempt's response began, or it ended before, `elapsedNs` after it was sent. */
   attemptTimed(member: M, nowNs: number, elapsedNs: number, outcome: AttemptOutcome): void;
+  /** An endpoint told of its load; only where weights are learned from that. */
+  reported?(member: M, nowNs: number, report: LoadReport): void;
 }
 
 /** An endpoint's weight, 1 where none is given. */

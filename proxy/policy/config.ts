@@ -24,6 +24,18 @@ export const BALANCER_NAMES = [
 ] as const;
 export type BalancerName = (typeof BALANCER_NAMES)[number];
 
+/**
+ * What an endpoint's priority means. `envoy`: a priority bears its share of healthy ones × `overprovisioning` of all calls, the rest goes on to the
+ * next; `a56`: all calls go to the first priority in which anyone is ready (gRFC A56; its timer is not waited for: one that hangs in connect
+ * delays no call); `ignore`: nothing.
+ */
+export const PRIORITY_DIALECTS = ['envoy', 'a56', 'ignore'] as const;
+export type PriorityDialect = (typeof PRIORITY_DIALECTS)[number];
+
+/** What an endpoint's locality means: nothing; its weight counts beside the others'; those of the sidecar's own come first. */
+export const LOCALITY_MODES = ['ignore', 'weighted', 'nearest'] as const;
+export type LocalityMode = (typeof LOCALITY_MODES)[number];
+
 /** How calls are spread; what another balancer would read means nothing to this one. */
 export interface BalancerConfig {
   name: BalancerName;
@@ -46,6 +58,24 @@ export interface BalancerConfig {
   ringSizeMax: number;
   /** maglev: slots of the table, a prime. */
   tableSize: number;
+  priorities: PriorityDialect;
+  /** A priority or locality bears all its calls until its share of healthy ones is below 1 ÷ this. */
+  overprovisioning: number;
+  localities: LocalityMode;
+  /** The sidecar's own locality, for `nearest`: `region/zone`, or less or more of it. */
+  ownLocality: string;
+  /** So many endpoints of each priority are all that this sidecar uses; 0: all. */
+  subsetSize: number;
+  /** By what it draws them: its own name, the same after a restart. */
+  subsetKey: string;
+  /** weighted_round_robin: weights are learned from load reports (gRFC A58), and discovery's mean nothing. */
+  loadReports: boolean;
+  /** Of them: a weight counts so long after the first report, until so long after the last; how often weights are looked at. */
+  blackoutMs: number;
+  expirationMs: number;
+  weightUpdateMs: number;
+  /** What a share of errors of 1 counts for beside a utilization of 1. */
+  errorPenalty: number;
 }
 
 export const DEFAULT_BALANCER: BalancerConfig = {
@@ -60,6 +90,17 @@ export const DEFAULT_BALANCER: BalancerConfig = {
   pointsPerWeight: 100,
   ringSizeMax: 262_144,
   tableSize: 65_537,
+  priorities: 'envoy',
+  overprovisioning: 1.4,
+  localities: 'ignore',
+  ownLocality: '',
+  subsetSize: 0,
+  subsetKey: '',
+  loadReports: false,
+  blackoutMs: 10_000,
+  expirationMs: 180_000,
+  weightUpdateMs: 1_000,
+  errorPenalty: 1,
 };
 
 /** An endpoint's weight is a whole number from 1 to this. */
@@ -187,5 +228,7 @@ export interface Endpoint {
   priority?: number;
   /** `region/zone/subzone`, or less of it; '' where none is given. */
   locality?: string;
+  /** Of its locality beside the others, 1 where none is given; where members say different things, the greatest. */
+  localityWeight?: number;
   metadata?: Readonly<Record<string, string>>;
 }

@@ -3,10 +3,11 @@
  * aggression 1, in sixteenths, so that schedules can count in whole numbers. When all are new, all grow alike and nothing is lost.
  */
 import { type BalancerMember, weightOf } from './balancer.ts';
+import type { Weigher } from './weigher.ts';
 
 const STEPS = 16;
 
-export class SlowStart<M extends BalancerMember> {
+export class SlowStart<M extends BalancerMember> implements Weigher<M> {
   readonly #windowNs: number;
   readonly #first: number;
   readonly #warming = new Set<M>();
@@ -26,6 +27,10 @@ export class SlowStart<M extends BalancerMember> {
     standing.sinceNs = -1;
     this.#warming.add(member);
     this.#nextNs = 0;
+  }
+
+  end(member: M): void {
+    this.#warming.delete(member);
   }
 
   /** The weight to count with: in sixteenths where there is slow start. */

@@ -9,15 +9,16 @@
  * picks of a period before the light ones; the static stride of gRFC A58 looks at O(N) members where one is heavy.
  */
 import { type Balancer, type BalancerMember, untried } from './balancer.ts';
+import type { LoadReport } from './load-report.ts';
 import { MemberHeap } from './member-heap.ts';
-import type { SlowStart } from './slow-start.ts';
+import type { Weigher } from './weigher.ts';
 
 /** A part of a pick's time that rounding stays below and 1 ÷ (the greatest weight) is above. */
 const ROUNDING = 1e-6;
 
 export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M> {
   readonly timesAttempts = false;
-  readonly #slowStart: SlowStart<M>;
+  readonly #weigher: Weigher<M>;
   readonly #random: () => number;
   /** Those whose next pick may come, by when it is due; the others, by when it may come. */
   readonly #due = new MemberHeap<M>();
@@ -28,14 +29,14 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   #epoch = 0;
   #slot = 0;
 
-  constructor(slowStart: SlowStart<M>, random: () => number) {
-    this.#slowStart = slowStart;
+  constructor(weigher: Weigher<M>, random: () => number) {
+    this.#weigher = weigher;
     this.#random = random;
   }
 
   pick(nowNs: number): M | null {
-    if (this.#slowStart.isDue(nowNs))
-      for (const member of this.#slowStart.grown(nowNs)) this.memberChanged(member);
+    if (this.#weigher.isDue(nowNs))
+      for (const member of this.#weigher.grown(nowNs)) this.memberChanged(member);
     const due = this.#due;
     const later = this.#later;
     const end = this.#epoch + (this.#slot + 1 - ROUNDING) / this.#total;
@@ -73,7 +74,10 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   }
 
   membersChanged(_members: readonly M[], added: readonly M[], removed: readonly M[]): void {
-    for (const member of removed) this.#leave(member);
+    for (const member of removed) {
+      this.#leave(member);
+      this.#weigher.end(member);
+    }
     for (const member of added) {
       member.standing.tie = this.#random();
       member.standing.key = 0;
@@ -84,11 +88,11 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   /** What it was ahead of its share or behind it goes with it, also through a time in which it could not be picked. */
   memberChanged(member: M): void {
     const { standing } = member;
-    if (standing.place < 0 && member.pickable) this.#slowStart.begin(member);
+    if (standing.place < 0 && member.pickable) this.#weigher.begin(member);
     this.#leave(member);
-    if (!member.pickable) return;
+    if (!member.pickable) return this.#weigher.end(member);
     const ahead = standing.key;
-    const weight = this.#slowStart.weigh(member);
+    const weight = this.#weigher.weigh(member);
     this.#moveTo(this.#now, this.#total + weight);
     standing.weight = weight;
     standing.taken = 0;
@@ -98,6 +102,10 @@ export class WeightedRoundRobin<M extends BalancerMember> implements Balancer<M>
   }
 
   attemptTimed(): void {}
+
+  reported(member: M, nowNs: number, report: LoadReport): void {
+    this.#weigher.reported?.(member, nowNs, report);
+  }
 
   get #now(): number {
     return this.#total === 0 ? this.#epoch : this.#epoch + this.#slot / this.#total;

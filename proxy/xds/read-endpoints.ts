@@ -28,7 +28,7 @@ export interface Assignment {
 /**
  * Endpoints that are UNHEALTHY or in TIMEOUT are left out, as gRPC does (gRFC A27); draining ones keep their calls (A55). An
  * address that stands there twice counts once, as first said. Weights above `WEIGHT_MAX` shrink all of them in proportion;
- * those of localities mean nothing here, as in Envoy unless it is told otherwise.
+ * what those of localities mean is the balancer's to say: nothing, as in Envoy, unless it is told otherwise.
  */
 export function readAssignment(message: object, path = ''): Assignment {
   const shape = message as AssignmentShape;
@@ -54,6 +54,7 @@ function readGroup(
     throw new ResourceError(`${path}.priority`, `${priority} is above ${PRIORITY_MAX}`);
   const { region = '', zone = '', sub_zone: subZone = '' } = group.locality ?? {};
   const locality = [region, zone, subZone].join('/').replace(/\/+$/, '');
+  const localityWeight = group.load_balancing_weight?.value ?? null;
   const shapes = group.lb_endpoints ?? [];
   let at = 0;
   try {
@@ -72,6 +73,7 @@ function readGroup(
       seen.add(endpoint.address);
       if (priority > 0) endpoint.priority = priority;
       if (locality !== '') endpoint.locality = locality;
+      if (localityWeight !== null) endpoint.localityWeight = localityWeight;
       endpoints.push(endpoint);
     }
   } catch (error) {

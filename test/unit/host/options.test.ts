@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { CONFIG_SCHEMA, configJsonSchema } from '../../../proxy/host/config-schema.ts';
@@ -54,6 +54,39 @@ describe('the balancer', () => {
     expect(() => resolveOptions(HASHED, many)).toThrow('2000 points per weight do not fit on a ring of 1024');
     const table = { ...BASE, balancer: 'maglev', 'hash-header': 'a' };
     expect(() => resolveOptions(table, { 'balancer.tableSize': '65536' })).toThrow(remedy('give a prime'));
+  });
+
+  it('reads priorities, localities, subsets and learned weights, and refuses halves of them', () => {
+    const text =
+      'listen: a:1\nupstream: b:1\nbalancer: { name: weighted_round_robin, priorities: a56, localities: nearest, ' +
+      'ownLocality: eu/a, subsetSize: 20, loadReports: true, blackoutMs: 50 }\n';
+    const { balancer } = resolveOptions({}, readConfigFile(config(text)));
+    expect(balancer).toMatchObject({
+      priorities: 'a56',
+      localities: 'nearest',
+      ownLocality: 'eu/a',
+      subsetSize: 20,
+    });
+    expect(balancer).toMatchObject({ loadReports: true, blackoutMs: 50, subsetKey: `${hostname()} a:1` });
+    const flags = { ...BASE, locality: 'eu/b' };
+    const named = {
+      'balancer.localities': 'nearest',
+      'balancer.subsetSize': '3',
+      'balancer.subsetKey': 'me',
+    };
+    expect(resolveOptions(flags, named).balancer).toMatchObject({ ownLocality: 'eu/b', subsetKey: 'me' });
+    const refused = (more: Record<string, string>) => () => resolveOptions({ ...BASE, ...more });
+    expect(refused({ 'balancer.localities': 'nearest' })).toThrow('nothing says where the sidecar itself is');
+    expect(refused({ 'balancer.priorities': 'grpc' })).toThrow('one of envoy, a56, ignore');
+    expect(refused({ 'balancer.overprovisioning': '0.5' })).toThrow('from 1 to 100');
+    const weighted = { balancer: 'weighted_round_robin', 'balancer.loadReports': 'true' };
+    expect(refused({ 'balancer.loadReports': 'true' })).toThrow(
+      'round_robin has no use for balancer.loadReports',
+    );
+    expect(refused({ ...weighted, 'balancer.slowStartMs': '5' })).toThrow('blackout instead of slow start');
+    expect(refused({ balancer: 'weighted_round_robin', 'balancer.blackoutMs': '5' })).toThrow(
+      'blackoutMs is of weights learned from load reports',
+    );
   });
 });
 

@@ -1,10 +1,12 @@
 /** Members by name for tests of balancers, and a set of them that changes whole. */
-import { type Balancer, type BalancerMember, Standing } from '../../../proxy/policy/balancer.ts';
+import { type Balancer, Standing } from '../../../proxy/policy/balancer.ts';
 import type { Endpoint } from '../../../proxy/policy/config.ts';
+import type { GroupMember } from '../../../proxy/policy/grouped.ts';
 
-export class TestMember implements BalancerMember {
+export class TestMember implements GroupMember {
   endpoint: Endpoint;
   pickable = true;
+  warming = false;
   active = 0;
   picks = 0;
   readonly standing = new Standing();
@@ -12,6 +14,10 @@ export class TestMember implements BalancerMember {
   constructor(name: string, weight?: number) {
     const endpoint = { address: name, id: name, draining: false };
     this.endpoint = weight === undefined ? endpoint : { ...endpoint, weight };
+  }
+
+  get well(): boolean {
+    return this.pickable;
   }
 
   get name(): string {
