@@ -20,6 +20,8 @@ const REQUEST_ENDED = 4;
 /** Where a call came from. */
 export interface CallerSession {
   readonly link: Link | null;
+  /** Its next calls whose responses may be long from the beginning, since one of them was. */
+  wideCalls: number;
 }
 
 /** What only some calls need. */

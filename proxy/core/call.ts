@@ -18,6 +18,9 @@ import type { Timer } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 
+/** After a response that was longer than its first window. */
+const WIDE_CALLS = 16;
+
 export class Call extends CallRequest {
   /** The request's headers are here. */
   start(session: CallerSession, stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
@@ -45,8 +48,17 @@ export class Call extends CallRequest {
   handleResponseDrained(): void {
     const attempt = this.attempt;
     if (attempt === null || attempt.heldBytes === 0) return;
-    attempt.session?.link?.consume(attempt.stream as LinkStream, attempt.heldBytes);
+    this.#consumeResponse(attempt, attempt.heldBytes);
     attempt.heldBytes = 0;
+  }
+
+  #consumeResponse(attempt: Attempt, byteCount: number): void {
+    const stream = attempt.stream as LinkStream;
+    const link = attempt.session?.link;
+    link?.consume(stream, byteCount);
+    if (!stream.narrow || this.session?.link?.peerReads !== true) return;
+    link?.widen(stream);
+    this.session.wideCalls = WIDE_CALLS;
   }
 
   /** The caller reset the stream or went away (MS-16). */
@@ -96,7 +108,7 @@ export class Call extends CallRequest {
       return;
     }
     if (stream.queuedBytes > 0) attempt.heldBytes += bytes.length;
-    else attempt.session?.link?.consume(attempt.stream as LinkStream, bytes.length);
+    else this.#consumeResponse(attempt, bytes.length);
   }
 
   handleResponseTrailers(attempt: Attempt, block: HeaderBlock): void {
@@ -170,6 +182,11 @@ export class Call extends CallRequest {
     const endStream = this.requestEnded && buffered === 0 && this.requestTrailers === null;
     if (context.timesAttempts) attempt.sentNs = nowNs;
     session.open(attempt, this.request as HeaderBlock, timeoutNs, this.attemptsSent - 1, endStream);
+    const caller = this.session as CallerSession;
+    if (caller.wideCalls > 0 && caller.link?.peerReads === true) {
+      caller.wideCalls--;
+      session.link?.widen(attempt.stream as LinkStream);
+    }
     if (this.number >= 0) {
       context.observer?.attemptSent(nowNs, this.number, this.attemptsSent, session.upstream.id);
     }

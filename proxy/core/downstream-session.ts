@@ -9,6 +9,7 @@ import { H2 } from './statuses.ts';
 
 export class DownstreamSession implements DownstreamPort {
   link: Link | null = null;
+  wideCalls = 0;
   readonly #context: Context;
   readonly #sessions: Set<DownstreamSession>;
 

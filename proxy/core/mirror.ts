@@ -49,7 +49,10 @@ export class Mirrors {
 export class MirrorCall implements Link, LinkStream {
   readonly id = 0;
   readonly queuedBytes = 0;
+  readonly narrow = false;
   readonly streamCapacity = 0;
+  readonly peerReads = true;
+  wideCalls = 0;
   readonly link: Link = this;
   readonly #mirrors: Mirrors;
   /** Octets that its endpoint has not taken yet. */
@@ -96,6 +99,8 @@ export class MirrorCall implements Link, LinkStream {
   resetStream(): void {}
   goAway(): void {}
   close(): void {}
+
+  widen(): void {}
 
   consume(_stream: LinkStream, byteCount: number): void {
     this.#owedBytes -= byteCount;

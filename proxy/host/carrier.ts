@@ -153,6 +153,11 @@ export class Carrier extends Connection {
     super.consume(stream, byteCount);
   }
 
+  override widen(stream: LinkStream): void {
+    if (!this.dirty) this.#loop.mark(this);
+    super.widen(stream);
+  }
+
   override goAway(code: number, final: boolean): void {
     if (!this.dirty) this.#loop.mark(this);
     super.goAway(code, final);

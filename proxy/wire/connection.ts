@@ -14,6 +14,7 @@ import {
   endConnection,
   failConnection,
   initialRecvWindow,
+  widenStream,
   settle,
   writeGoAway,
   writeReset,
@@ -134,6 +135,7 @@ export class Connection implements Link {
     core.takes += 1;
     core.urgent = false;
     core.queuedControlFrames = 0;
+    if (core.outputRoomBytes < core.limits.outputBytesMax) core.outputRoomBytes *= 2;
     if (core.line.length > 0) pumpLine(core);
     if (core.starved) {
       core.dues = true;
@@ -288,6 +290,15 @@ export class Connection implements Link {
     }
     creditStream(core, own, count);
     creditConnection(core, count);
+  }
+
+  widen(stream: LinkStream): void {
+    widenStream(this.#core, stream as Stream);
+  }
+
+  get peerReads(): boolean {
+    const core = this.#core;
+    return core.output.bytes * 8 <= core.outputRoomBytes;
   }
 
   goAway(code: number, final: boolean): void {

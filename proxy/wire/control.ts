@@ -225,7 +225,7 @@ export function writeSettings(core: Core): void {
   }
   if (core.isServer) entries.push([Setting.MAX_CONCURRENT_STREAMS, limits.concurrentStreamsMax]);
   else entries.push([Setting.ENABLE_PUSH, 0]);
-  entries.push([Setting.INITIAL_WINDOW_SIZE, limits.streamWindowBytes]);
+  entries.push([Setting.INITIAL_WINDOW_SIZE, core.firstWindowBytes]);
   entries.push([Setting.MAX_HEADER_LIST_SIZE, limits.headerListBytesMax]);
   output.reserve(FRAME_HEADER_BYTES + entries.length * 6 + 13);
   output.frame(entries.length * 6, FrameType.SETTINGS, 0, 0);

@@ -66,6 +66,10 @@ export class Core {
   sendDeltaMax = 0;
   recvWindow = DEFAULT_WINDOW_BYTES;
   credit = 0;
+  /** What a stream may receive from its beginning: less than the whole of it from an endpoint. */
+  readonly firstWindowBytes: number;
+  /** Output that may wait now: it doubles with each take, up to its limit. */
+  outputRoomBytes: number;
   /** Streams that wait for connection window or output room, in turn. */
   line: Stream[] = [];
   /** Streams whose window is so narrow that sending would dribble; looked at again at `heldUntilNs`. */
@@ -132,6 +136,9 @@ export class Core {
     this.dribbles = new TokenBucket(all.dribbleBurst, 10);
     this.nextId = this.isServer ? 2 : 1;
     this.tinyBudget = all.tinyDataBudgetBytes;
+    const first = Math.min(all.firstWindowBytes, all.streamWindowBytes);
+    this.firstWindowBytes = this.isServer ? all.streamWindowBytes : first;
+    this.outputRoomBytes = all.outputBytesMax / 8;
   }
 }
 
@@ -207,7 +214,7 @@ export function advanceStream(core: Core, stream: Stream, event: number): void {
 
 /** What a new stream may receive. Until our SETTINGS are acknowledged the peer may count on the default. */
 export function initialRecvWindow(core: Core): number {
-  const window = core.limits.streamWindowBytes;
+  const window = core.firstWindowBytes;
   return core.settingsAcked || window > DEFAULT_WINDOW_BYTES ? window : DEFAULT_WINDOW_BYTES;
 }
 
@@ -237,7 +244,7 @@ function finishIfDrained(core: Core): void {
 /** Streams that may be opened now. */
 export function capacityOf(core: Core): number {
   if (core.closed || core.isServer || core.goAwayReceivedId >= 0 || core.goAwaySentId >= 0) return 0;
-  if (core.nextId >= core.limits.streamIdMax || core.output.bytes >= core.limits.outputBytesMax) return 0;
+  if (core.nextId >= core.limits.streamIdMax || core.output.bytes >= core.outputRoomBytes) return 0;
   const free = streamsMax(core) - core.streams.count;
   return free > 0 ? free : 0;
 }
@@ -304,11 +311,26 @@ export function creditConnection(core: Core, byteCount: number): void {
 export function creditStream(core: Core, stream: Stream, byteCount: number): void {
   if (!stream.remoteOpen) return;
   stream.credit += byteCount;
-  if (core.closed || stream.credit * 2 < core.limits.streamWindowBytes) return;
+  if (core.closed) return;
+  if (stream.credit * 2 < (stream.wide ? core.limits.streamWindowBytes : core.firstWindowBytes)) return;
+  if (!stream.wide) stream.narrow = !core.isServer;
   // The peer has at most half its window left, less what it sent meanwhile: it may be waiting for this.
   core.urgent = true;
   writeWindowUpdate(core, stream.id, stream.credit);
   stream.recvWindow += stream.credit;
+  stream.credit = 0;
+}
+
+/** From the first window to the whole one. */
+export function widenStream(core: Core, stream: Stream): void {
+  if (core.closed || stream.wide || !stream.remoteOpen) return;
+  stream.wide = true;
+  stream.narrow = false;
+  const increment = core.limits.streamWindowBytes - core.firstWindowBytes + stream.credit;
+  if (increment === 0) return;
+  core.urgent = true;
+  writeWindowUpdate(core, stream.id, increment);
+  stream.recvWindow += increment;
   stream.credit = 0;
 }
 

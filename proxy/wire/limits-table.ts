@@ -177,7 +177,7 @@ export const LIMITS = {
     most: 1_073_741_824,
     roles: 'both',
     bounds:
-      'output that waits to be written; above it, bodies stay in their streams’ queues and are not credited',
+      'output that waits to be written, an eighth of it until the peer has read a little; above it, bodies stay in their streams’ queues and are not credited',
     attack: '3 slow read',
     source: 'Envoy 1 MiB, hyper h2 400 KiB',
   },
@@ -207,9 +207,21 @@ export const LIMITS = {
     least: 256,
     most: OCTETS_31_BIT,
     roles: 'both',
-    bounds: 'body octets of one stream that are not consumed yet; announced as INITIAL_WINDOW_SIZE',
+    bounds:
+      'body octets of one stream that are not consumed yet; announced as INITIAL_WINDOW_SIZE towards callers',
     attack: '3 slow read',
     source: 'RFC 9113 §6.9.2 (65,535); Envoy edge 64 KiB, nghttp2 64 KiB',
+  },
+  firstWindowBytes: {
+    unit: 'octets',
+    byDefault: 8_192,
+    least: 256,
+    most: OCTETS_31_BIT,
+    roles: 'client',
+    bounds:
+      'body octets of a response that come before its caller has shown that it reads, announced as INITIAL_WINDOW_SIZE towards endpoints; then the window widens to streamWindowBytes, and those of its next calls begin so',
+    attack: '3 slow read',
+    source: 'own choice: 100 responses that nobody reads hold below 1 MiB',
   },
   connectionWindowBytes: {
     unit: 'octets',

@@ -14,6 +14,8 @@ export interface LinkStream {
   user: unknown;
   /** Body octets accepted by `sendData` that flow control has not let out yet. */
   readonly queuedBytes: number;
+  /** The response goes on beyond its first window; `widen` helps. */
+  readonly narrow: boolean;
 }
 
 /** Commands from the machine. None of them throws for what a peer did; a command on an ended stream does nothing. */
@@ -42,6 +44,10 @@ export interface Link {
   resetStream(stream: LinkStream, code: number): void;
   /** Gives receive-window credit back for body octets that were passed on. */
   consume(stream: LinkStream, byteCount: number): void;
+  /** Opens the stream's receive window from the first one to the whole one: its caller reads. Client role. */
+  widen(stream: LinkStream): void;
+  /** The peer takes what is sent: little waits to be written. */
+  readonly peerReads: boolean;
   /** First or second step of a graceful GOAWAY (RFC 9113 §6.8). `final` names the real last stream id. */
   goAway(code: number, final: boolean): void;
   /** Ends the connection now; open streams get no event. */

@@ -96,7 +96,7 @@ function fits(core: Core, stream: Stream, length: number): boolean {
   return (
     length <= core.sendWindow &&
     length <= core.peerInitialWindow + stream.sendDelta &&
-    core.output.bytes < core.limits.outputBytesMax
+    core.output.bytes < core.outputRoomBytes
   );
 }
 
@@ -149,7 +149,7 @@ export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
   while (stream.queuedBytes > 0 && !core.closed) {
     const streamWindow = core.peerInitialWindow + stream.sendDelta;
     if (streamWindow <= 0) return; // Its own WINDOW_UPDATE or SETTINGS will come back to it.
-    if (core.sendWindow <= 0 || core.output.bytes >= core.limits.outputBytesMax) {
+    if (core.sendWindow <= 0 || core.output.bytes >= core.outputRoomBytes) {
       joinLine(core, stream);
       return;
     }
@@ -170,7 +170,7 @@ export function pump(core: Core, stream: Stream, oneFrame: boolean): void {
 
 /** Serves the line, one frame each in turn, while there is connection window and room. */
 export function pumpLine(core: Core): void {
-  const room = core.limits.outputBytesMax;
+  const room = core.outputRoomBytes;
   while (core.line.length > 0 && !core.closed && core.sendWindow > 0 && core.output.bytes < room) {
     const stream = core.line.shift() as Stream;
     stream.inLine = false;

@@ -28,9 +28,11 @@ const HEAD = 1 << 4;
 const HEAD_SENT = 1 << 5;
 const END_QUEUED = 1 << 6;
 const IN_LINE = 1 << 7;
+const NARROW = 1 << 8;
+const WIDE = 1 << 9;
 /** The looks at it that found nothing moved, one more than there were. */
-const TICKS_SHIFT = 8;
-const TICKS_MAX = (1 << 22) - 1;
+const TICKS_SHIFT = 10;
+const TICKS_MAX = (1 << 20) - 1;
 const MARKS = (1 << TICKS_SHIFT) - 1;
 
 /** What only some streams need: octets that wait, and what is held against a peer that sends odd frames. */
@@ -125,6 +127,21 @@ export class Stream implements LinkStream {
   }
   set inLine(value: boolean) {
     Stream.#mark(this, IN_LINE, value);
+  }
+
+  get narrow(): boolean {
+    return (this.#bits & NARROW) !== 0;
+  }
+  set narrow(value: boolean) {
+    Stream.#mark(this, NARROW, value);
+  }
+
+  /** Its window is the whole one, no more the first one. */
+  get wide(): boolean {
+    return (this.#bits & WIDE) !== 0;
+  }
+  set wide(value: boolean) {
+    Stream.#mark(this, WIDE, value);
   }
 
   /** Looks in a row that found that nothing had moved: no DATA and no response head in either direction. */

@@ -23,6 +23,7 @@ export class AttemptStream implements LinkStream {
   id = 0;
   user: unknown = null;
   readonly queuedBytes = 0;
+  readonly narrow = false;
   link: StreamLink | null = null;
   /** The journal's number of the call; -1 for a health check. */
   call = -1;

@@ -20,6 +20,7 @@ export class ClientCall implements LinkStream {
   id = 0;
   user: unknown = null;
   readonly queuedBytes = 0;
+  readonly narrow = false;
   /** The journal's number. */
   number = -1;
   host: SidecarHost | null = null;
@@ -41,6 +42,7 @@ export class ClientCall implements LinkStream {
 
 export class CallerLink implements Link {
   readonly streamCapacity = 0;
+  readonly peerReads = true;
   readonly #host: SidecarHost;
   readonly #session: DownstreamPort;
   /** GOAWAY came: clients use another connection for new calls. */
@@ -103,6 +105,8 @@ export class CallerLink implements Link {
   }
 
   consume(): void {}
+
+  widen(): void {}
 
   goAway(): void {
     this.goingAway = true;

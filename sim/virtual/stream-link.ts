@@ -39,6 +39,8 @@ export class StreamLink implements Link {
     this.events = events;
   }
 
+  readonly peerReads = true;
+
   get streamCapacity(): number {
     return this.goingAway || this.closed ? 0 : STREAMS_MAX - this.open;
   }
@@ -101,6 +103,8 @@ export class StreamLink implements Link {
   }
 
   consume(): void {}
+
+  widen(): void {}
 
   goAway(): void {}
 

@@ -7,7 +7,7 @@ import type { UpstreamPort } from '../../proxy/core/machine.ts';
 import { DEFAULT_SIDECAR_CONFIG } from '../../proxy/policy/config.ts';
 import { Connection, type ConnectionRole } from '../../proxy/wire/connection.ts';
 import { headerBlock } from '../../proxy/wire/headers.ts';
-import type { WireLimits } from '../../proxy/wire/limits.ts';
+import { DEFAULT_WIRE_LIMITS, type WireLimits } from '../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../proxy/wire/link.ts';
 import { type Frame, PREFACE, REQUEST, RESPONSE, TRAILERS, frames, settings } from '../unit/wire/kit.ts';
 import { type Measured, emptyMeasured } from './measured.ts';
@@ -23,6 +23,7 @@ const QUIET: LinkEvents = {
 };
 /** The parties that are not attacked take whatever comes. */
 const PATIENT: Partial<WireLimits> = {
+  firstWindowBytes: 65_536,
   resetBurst: Infinity,
   glitchBurst: Infinity,
   windowUpdatesBase: Infinity,
@@ -177,7 +178,8 @@ export class Rig {
     const ports = this.#dials.splice(0);
     for (const port of ports) {
       const hostile = port.endpoint.address === 'hostile:1';
-      const limits = hostile ? this.#options.limits : PATIENT;
+      const { firstWindowBytes = DEFAULT_WIRE_LIMITS.firstWindowBytes } = this.#options.limits;
+      const limits = hostile ? this.#options.limits : { ...PATIENT, firstWindowBytes };
       const ours = this.#connection('client', port, limits);
       port.attach(ours);
       if (hostile) this.hostile ??= ours;

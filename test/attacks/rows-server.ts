@@ -60,16 +60,14 @@ const memory: Made[] = [
   {
     n: 3,
     name: 'slow read: window 0, 1 MB replies',
-    bufferedMax: 8_000_000,
     pieces: [ack, settings([4, 0]), ...times(100, (i) => big(idOf(i)))],
     afterMs: 301_000,
     resets: [8, 100],
-    guards: ['windowShutTimeoutMs'],
+    guards: ['windowShutTimeoutMs', 'firstWindowBytes'],
   },
   {
     n: 3,
     name: 'slow read: windows open, TCP never read',
-    bufferedMax: 8_000_000,
     pieces: [join(settings([4, 0x7fffffff]), wide(0, 0x7fff0000)), ...times(100, (i) => big(idOf(i)))],
     reads: false,
     limits: { settingsAckTimeoutMs: Infinity },

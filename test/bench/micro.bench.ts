@@ -205,10 +205,11 @@ function tellMachine(): () => void {
 /** A link on which nothing happens: it remembers the last stream it opened. */
 class IdleLink implements Link {
   readonly streamCapacity = 100;
-  last: LinkStream = { id: 1, user: null, queuedBytes: 0 };
+  readonly peerReads = true;
+  last: LinkStream = { id: 1, user: null, queuedBytes: 0, narrow: false };
 
   openStream(user: unknown, _request: HeaderBlock): LinkStream {
-    this.last = { id: 1, user, queuedBytes: 0 };
+    this.last = { id: 1, user, queuedBytes: 0, narrow: false };
     return this.last;
   }
   sendHeaders(): void {}
@@ -216,6 +217,7 @@ class IdleLink implements Link {
   sendTrailers(): void {}
   resetStream(): void {}
   consume(): void {}
+  widen(): void {}
   goAway(): void {}
   close(): void {}
 }
@@ -235,7 +237,7 @@ function callThroughMachine(): () => void {
   return () => {
     nowNs += 1_000;
     sidecar.advance(nowNs);
-    session.onHeaders({ id: 1, user: null, queuedBytes: 0 }, REQUEST, true);
+    session.onHeaders({ id: 1, user: null, queuedBytes: 0, narrow: false }, REQUEST, true);
     const stream = upstream.last;
     port.onHeaders(stream, RESPONSE, false);
     port.onData(stream, MESSAGE, false);

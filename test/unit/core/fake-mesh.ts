@@ -15,6 +15,8 @@ export class FakeStream implements LinkStream {
   readonly id: number;
   user: unknown = null;
   queuedBytes = 0;
+  narrow = false;
+  widened = false;
   headers: HeaderBlock | null = null;
   trailers: HeaderBlock | null = null;
   timeoutNs = -1;
@@ -47,6 +49,7 @@ export class FakeLink implements Link {
   capacity = 100;
   blocked = false;
   closed = false;
+  peerReads = true;
   goAways: boolean[] = [];
   readonly streams: FakeStream[] = [];
 
@@ -100,6 +103,11 @@ export class FakeLink implements Link {
 
   resetStream(stream: FakeStream, code: number): void {
     stream.resetCode ??= code;
+  }
+
+  widen(stream: FakeStream): void {
+    stream.widened = true;
+    stream.narrow = false;
   }
 
   consume(stream: FakeStream, byteCount: number): void {

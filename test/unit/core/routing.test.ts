@@ -214,7 +214,7 @@ describe('rewrite', () => {
     const first = mesh.link('b').streams[0] as FakeStream;
     expect(first.headers?.path).toBe('/other.Service/MyMethod');
     expect([header(first, ':authority'), header(first, 'x-a')]).toEqual(['else', '1']);
-    const again = { id: 99, user: null, queuedBytes: 0 };
+    const again = { id: 99, user: null, queuedBytes: 0, narrow: false };
     mesh.session.onHeaders(again, block, true);
     mesh.session.onHeaders({ ...again, id: 101 }, block, true);
     const [one, two] = mesh.link('b').streams.slice(-2) as [FakeStream, FakeStream];
@@ -267,7 +267,7 @@ describe('copies', () => {
 
   it('a request without a body, and one that ends in trailers', () => {
     const mesh = mirrored();
-    mesh.session.onHeaders({ id: 7, user: null, queuedBytes: 0 }, request(), true);
+    mesh.session.onHeaders({ id: 7, user: null, queuedBytes: 0, narrow: false }, request(), true);
     expect(copy(mesh).ended).toBe(true);
     const stream = mesh.call(null);
     mesh.session.onData(stream, Buffer.from('x'), false);

@@ -1,6 +1,7 @@
 /** Bounds that no flood shows: commands never cause events, ids end, idleness ends, a full output stops new streams. */
 import { describe, expect, test } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
+import type { LinkStream } from '../../../proxy/wire/link.ts';
 import { Drive, REQUEST, call, data, frame, headers, settings, uint32 } from './kit.ts';
 
 const ping = frame(6, 0, 0, Buffer.alloc(8));
@@ -86,5 +87,84 @@ describe('idleness', () => {
     drive.feed(frame(3, 0, 1, uint32(8)));
     for (let second = 3_000; second <= 6_000; second += 100) at(drive, second);
     expect([drive.goAway, drive.goAwayText]).toEqual([0, 'idle']);
+  });
+});
+
+describe('the first window', () => {
+  const reply = headers(
+    1,
+    [
+      [':status', '200'],
+      ['content-type', 'application/grpc'],
+    ],
+    false,
+  );
+  const opened = () => new Drive({ role: 'client', open: 1, consume: false, take: false });
+  const increments = (drive: Drive) =>
+    drive
+      .take()
+      .filter(({ type }) => type === 8)
+      .map(({ id, payload }) => [id, payload.readUInt32BE(0)]);
+  const read = (drive: Drive, byteCount: number) => {
+    drive.feed(data(1, byteCount));
+    drive.connection.consume(drive.streams[0] as LinkStream, byteCount);
+  };
+
+  test('is what SETTINGS announce to an endpoint', () => {
+    const drive = new Drive({ role: 'client', take: false });
+    const [first] = drive.take();
+    const pairs = first?.payload.toString('hex').match(/.{12}/g);
+    expect(pairs).toContain('000400002000');
+  });
+
+  test('is credited by halves until it is widened, once', () => {
+    const drive = opened();
+    const stream = drive.streams[0] as LinkStream;
+    drive.feed(reply);
+    drive.take();
+    read(drive, 4_000);
+    expect(stream.narrow).toBe(false);
+    read(drive, 1_000);
+    expect(stream.narrow).toBe(true);
+    drive.connection.widen(stream);
+    expect(stream.narrow).toBe(false);
+    expect(increments(drive)).toEqual([
+      [1, 5_000],
+      [1, 65_536 - 8_192],
+    ]);
+    drive.connection.widen(stream);
+    read(drive, 16_384);
+    expect(increments(drive)).toEqual([]);
+    read(drive, 16_384);
+    expect(increments(drive)).toEqual([[1, 32_768]]);
+  });
+
+  test('widens with what was consumed, and not where the response has ended or windows are equal', () => {
+    const drive = opened();
+    drive.feed(reply);
+    drive.take();
+    read(drive, 100);
+    drive.connection.widen(drive.streams[0] as LinkStream);
+    expect(increments(drive)).toEqual([[1, 65_536 - 8_192 + 100]]);
+    const ended = opened().feed(reply, data(1, 5, true));
+    ended.take();
+    ended.connection.widen(ended.streams[0] as LinkStream);
+    expect(increments(ended)).toEqual([]);
+    const equal = new Drive({ role: 'client', open: 1, limits: { firstWindowBytes: 65_536 } }).feed(reply);
+    equal.take();
+    equal.connection.widen(equal.streams[0] as LinkStream);
+    expect(increments(equal)).toEqual([]);
+  });
+
+  test('a peer reads while little waits to be written', () => {
+    const drive = new Drive({ take: false, answer: false });
+    drive.feed(call(1));
+    const stream = drive.streams[0] as LinkStream;
+    expect(drive.connection.peerReads).toBe(true);
+    drive.connection.sendHeaders(stream, headerBlock([[':status', '200']]), false);
+    drive.connection.sendData(stream, new Uint8Array(30_000), false);
+    expect(drive.connection.peerReads).toBe(false);
+    drive.take();
+    expect(drive.connection.peerReads).toBe(true);
   });
 });
