@@ -5,7 +5,7 @@ import { CHANNEL, type LeaseMessage, registryMethod } from './protos.ts';
 
 const CALL_MS = 2_000;
 /** A lease is renewed this often in its time. */
-export const RENEWALS = 3;
+const RENEWALS = 3;
 const MUTED_LOOK_MS = 10;
 
 export interface Member {

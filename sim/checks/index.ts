@@ -7,6 +7,7 @@ import { ejection } from './ejection.ts';
 import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
 import { hedging } from './hedging.ts';
+import { leaseExpiry } from './lease-expiry.ts';
 import { leastRequest } from './least-request.ts';
 import { mirrored } from './mirrored.ts';
 import { noCallsToDeparted } from './no-calls-to-departed.ts';
@@ -30,6 +31,7 @@ export const check = {
   failover,
   hashAffinity,
   hedging,
+  leaseExpiry,
   leastRequest,
   mirrored,
   noCallsToDeparted,

@@ -8,7 +8,7 @@ export interface FaultArbitraryOptions {
   instances: number;
   /** Length of the run, ms: faults begin in its first half, and what lasts is over by three quarters of it. */
   forMs: number;
-  /** Kinds to draw from; default all but `bandwidth`. Those that strike sidecars' processes are never drawn. */
+  /** Kinds to draw from; default all but `bandwidth`. Those that strike sidecars' processes, or a registry, are never drawn. */
   kinds?: readonly string[];
   /** Sidecars that follow a control plane; 0, the default: none does, and `xds` kinds are not drawn. */
   sidecars?: number;
@@ -53,7 +53,9 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
   return fc
     .tuple(
       fc.subarray(
-        kinds.filter((kind) => !kind.startsWith('sidecar.') && (sidecars > 0 || !kind.startsWith('xds.'))),
+        kinds.filter(
+          (kind) => !/^(sidecar|registry)\./.test(kind) && (sidecars > 0 || !kind.startsWith('xds.')),
+        ),
         { minLength: 1 },
       ),
       fc.uniqueArray(one, {

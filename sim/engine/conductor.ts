@@ -164,9 +164,9 @@ export class Conductor {
   }
 }
 
-/** What does one thing at a time: an instance from 0, a sidecar below. */
+/** What does one thing at a time: an instance from 0, the registry -1, a sidecar below. */
 function keyOf(control: Control): number {
-  return 'sidecar' in control ? -1 - control.sidecar : control.instance;
+  return 'sidecar' in control ? -2 - control.sidecar : control.instance;
 }
 
 function interruption(): MeshwrightError {

@@ -35,5 +35,9 @@ export function faultMenu<R>(
       reorder: (target, options = {}) => emit('xds.reorder', target, options),
       silence: (target, options = {}) => emit('xds.silence', target, options),
     },
+    registry: {
+      crash: (options = {}) => emit('registry.crash', 'registry', options),
+      mute: (target, options = {}) => emit('registry.mute', target, options),
+    },
   };
 }

@@ -63,7 +63,7 @@ export function planScenario(scenario: Scenario): Plan {
   if (load === null && body === null) {
     throw scenarioError('it has no load', place, 'add load: load.open({ ratePerSecond: 100, forMs: 5_000 })');
   }
-  const roster = new Roster(service, settings.instances, sidecar.replicas, sidecar.discovery !== undefined);
+  const roster = new Roster(service, settings.instances, sidecar.replicas, sidecar.discovery?.kind ?? null);
   const faults: PlannedFault[] = [];
   const controls: TimedControl[] = [];
   for (const fault of listFaults(scenario, place)) {

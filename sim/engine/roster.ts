@@ -10,12 +10,12 @@ export class Roster {
   readonly #since: string[] = [];
 
   readonly #sidecars: string[];
-  readonly #xds: boolean;
+  readonly #discovery: string | null;
 
-  /** `sidecars`: how many there are; `xds`: they follow a control plane. */
-  constructor(service: string, instances: number, sidecars: number, xds = false) {
+  /** `sidecars`: how many there are; `discovery`: the kind of what they follow, if that is no file. */
+  constructor(service: string, instances: number, sidecars: number, discovery: string | null = null) {
     this.service = service;
-    this.#xds = xds;
+    this.#discovery = discovery;
     // Why each of them is gone; '' while it is not.
     this.#sidecars = Array.from({ length: sidecars }, () => '');
     for (let index = 0; index < instances; index++) this.#grow('the start');
@@ -37,6 +37,8 @@ export class Roster {
   /** Instances that the fault strikes now, in order; afterwards they are what the fault made of them. */
   strike(definition: FaultDefinition, target: unknown, count: number, place: string, when: string): Strike[] {
     const { kind } = definition;
+    this.#refuseWithoutSource(kind, place);
+    if (definition.on === 'registry') return [{ instance: -1, sidecar: -1, dead: false, turn: 0 }];
     if (definition.on === 'sidecar') return this.#strikeSidecars(kind, target, place, when);
     const instances =
       definition.on === 'service' ? this.#add(target, count, place, when) : this.#find(kind, target, place);
@@ -54,13 +56,14 @@ export class Roster {
     return struck;
   }
 
+  #refuseWithoutSource(kind: string, place: string): void {
+    for (const [source, said] of SOURCES) {
+      if (!kind.startsWith(`${source}.`) || this.#discovery === source) continue;
+      throw scenarioError(said, place, `write mesh: { sidecar: { discovery: { kind: '${source}' } } }`);
+    }
+  }
+
   #strikeSidecars(kind: string, target: unknown, place: string, when: string): Strike[] {
-    if (kind.startsWith('xds.') && !this.#xds)
-      throw scenarioError(
-        'the sidecars follow no control plane',
-        place,
-        "write mesh: { sidecar: { discovery: { kind: 'xds' } } }",
-      );
     const match = typeof target === 'string' ? /^sidecar\/(\*|\d{1,9})$/.exec(target) : null;
     const all = this.#sidecars.map((_why, sidecar) => sidecar);
     const named = match?.[1] === '*' ? all.filter((one) => this.#sidecars[one] === '') : [Number(match?.[1])];
@@ -138,6 +141,12 @@ export class Roster {
     );
   }
 }
+
+/** Faults of these need one. */
+const SOURCES = [
+  ['xds', 'the sidecars follow no control plane'],
+  ['registry', 'the sidecars follow no registry'],
+] as const;
 
 /** One instance, or one sidecar, that a fault strikes. */
 export interface Strike {

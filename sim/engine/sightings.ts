@@ -26,6 +26,7 @@ export class Sightings {
     Kind.instanceState,
     Kind.sidecarState,
     Kind.config,
+    Kind.registry,
   ];
   readonly #faults: PlannedFault[];
   readonly #observed = new Set<number>();

@@ -1,6 +1,7 @@
 /** Reads what a scenario says about mesh, load and checks: completes defaults, and refuses what cannot be run. */
 import { scenarioError, show } from '../faults/params.ts';
 import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
+import type { RegistrySpec } from '../spec/registry.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec } from '../spec/scenario.ts';
 import { readFailover } from './validate-failover.ts';
 import { readRouting } from './validate-routing.ts';
@@ -112,7 +113,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
       throw scenarioError(
         "'discovery' and 'clusters' are given",
         at,
-        'a control plane tells of one cluster: give one of them',
+        'a control plane or registry tells of one cluster: give one of them',
       );
   }
   return { ...sidecar, replicas };
@@ -128,9 +129,16 @@ const XDS_KEYS: readonly string[] = [
   'backoffMaxMs',
 ];
 
-function readDiscovery(discovery: XdsSpec, place: string): void {
+const REGISTRY_KEYS: readonly string[] = ['kind', 'ttlMs', 'settleMs'];
+
+function readDiscovery(discovery: XdsSpec | RegistrySpec, place: string): void {
+  if (discovery?.kind === 'registry') return readRegistry(discovery, place);
   if (discovery?.kind !== 'xds')
-    throw scenarioError(`'discovery' is ${show(discovery)}`, place, "write discovery: { kind: 'xds' }");
+    throw scenarioError(
+      `'discovery' is ${show(discovery)}`,
+      place,
+      "write discovery: { kind: 'xds' } or { kind: 'registry' }",
+    );
   for (const key of Object.keys(discovery)) {
     if (XDS_KEYS.includes(key)) continue;
     throw scenarioError(`discovery has no setting '${key}'`, place, `it has ${XDS_KEYS.join(', ')}`);
@@ -144,6 +152,15 @@ function readDiscovery(discovery: XdsSpec, place: string): void {
     throw scenarioError(`'keepDeleted' is ${show(keepDeleted)}`, place, 'write true or false');
   for (const key of ['absentMs', 'backoffBaseMs', 'backoffMaxMs'] as const)
     optional(discovery[key], `discovery.${key}`, place, 1, 3_600_000);
+}
+
+function readRegistry(discovery: RegistrySpec, place: string): void {
+  for (const key of Object.keys(discovery)) {
+    if (REGISTRY_KEYS.includes(key)) continue;
+    throw scenarioError(`discovery has no setting '${key}'`, place, `it has ${REGISTRY_KEYS.join(', ')}`);
+  }
+  optional(discovery.ttlMs, 'discovery.ttlMs', place, 100, 60_000);
+  optional(discovery.settleMs, 'discovery.settleMs', place, 0, 3_600_000);
 }
 
 function readBalancer(balancer: BalancerName | BalancerSpec, place: string): void {

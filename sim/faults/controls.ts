@@ -51,7 +51,10 @@ export type Control =
   | { op: 'resetConnections'; instance: number }
   | { op: 'fail'; instance: number; fault: number; rule: FailRule | null }
   | { op: 'sidecar'; instance: -1; sidecar: number; act: SidecarAct }
-  | { op: 'xds'; instance: -1; sidecar: number; fault: number; effect: XdsEffect | null };
+  | { op: 'xds'; instance: -1; sidecar: number; fault: number; effect: XdsEffect | null }
+  | { op: 'registry'; instance: -1; act: 'crash' | 'start' }
+  /** What the instance says to the registry gets lost. */
+  | { op: 'mute'; instance: number; fault: number; muted: boolean };
 
 /** A control at its time after the fault begins. `heals`: this step ends the fault. */
 export interface Step {

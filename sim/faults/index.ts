@@ -9,6 +9,7 @@ import { kill } from './kill.ts';
 import { latency } from './latency.ts';
 import { partition } from './partition.ts';
 import { pause } from './pause.ts';
+import { crashRegistry, muteRegistry } from './registry-faults.ts';
 import { remove } from './remove.ts';
 import { resetConnections } from './reset-connections.ts';
 import { restart } from './restart.ts';
@@ -37,6 +38,8 @@ export const FAULTS: readonly FaultDefinition[] = [
   dropXds,
   reorderXds,
   silenceXds,
+  crashRegistry,
+  muteRegistry,
 ];
 
 /** Names of all faults, in the order of their codes. */

@@ -47,6 +47,8 @@ export const Kind = {
    * detail: 0 clusters, 1 endpoints, 2 listeners, 3 routes, -1 none of these.
    */
   config: 38,
+  /** The registry of leases: code: index in REGISTRY_EVENTS; instance: whose words it is about, else -1. */
+  registry: 39,
 
   /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
   phase: 48,
@@ -98,6 +100,8 @@ export const CONFIG_EVENTS = [
   'silent',
   'cut',
 ] as const;
+/** The registry is there (again), or gone; what an instance says to it gets lost, or arrives again. */
+export const REGISTRY_EVENTS = ['serving', 'gone', 'unheard', 'heard'] as const;
 export const MEMBER_STATES = ['active', 'draining', 'removed'] as const;
 
 /** One event as read back; the reader reuses the object, so copy what must outlive the visit. */

@@ -20,6 +20,7 @@ import { runClock } from './process/clock.ts';
 import type { FromChild } from './process/channel.ts';
 import { checkDescriptors } from './process/limits.ts';
 import { watchStalls } from './process/stall.ts';
+import { RegistryDriver } from './registry/driver.ts';
 import { ProcessTable } from './process/table.ts';
 import { Recorder } from './recorder.ts';
 import { SidecarFleet } from './sidecar/fleet.ts';
@@ -47,6 +48,8 @@ class RealWorld implements World {
   readonly #sidecars: SidecarFleet;
   readonly #members: Members;
   #controlPlane: RealControlPlane | null = null;
+  #registry: RegistryDriver | null = null;
+  readonly #indexOfAddress = new Map<string, number>();
   #network: { driver: ToxiproxyDriver; external: boolean } | null = null;
   #load: LoadDriver | null = null;
   #loadFromNs = -1;
@@ -85,7 +88,10 @@ class RealWorld implements World {
       mesh.sidecar,
     );
     const endpointsFile = this.#members.path;
-    if (mesh.sidecar.discovery !== undefined) {
+    const { discovery } = mesh.sidecar;
+    if (discovery?.kind === 'registry')
+      this.#registry = new RegistryDriver(discovery, table, (...parts) => this.note(...parts));
+    if (discovery?.kind === 'xds') {
       const controlPlane = new RealControlPlane(mesh.service, recorder, this.#clock);
       this.#controlPlane = controlPlane;
       this.#members.onSet = (entries) =>
@@ -95,7 +101,8 @@ class RealWorld implements World {
       mesh,
       folder: this.#folder,
       endpointsFile,
-      controlPlane: this.#controlPlane,
+      source: this.#controlPlane ?? this.#registry,
+      indexOfAddress: (address) => this.#indexOfAddress.get(address) ?? -1,
       epochNs,
       table,
       recorder,
@@ -206,6 +213,7 @@ class RealWorld implements World {
     });
     const initial = Array.from({ length: mesh.instances }, (_, index) => index);
     const ports = initial.map((index) => this.#startProcess(index));
+    await this.#registry?.start();
     await Promise.all([network, this.#load.ready(), this.#fleet.startPacks(), ...ports]);
     this.#network = await network;
     await Promise.all(initial.map(async (index) => this.#open(index, (await ports[index]) as number)));
@@ -221,6 +229,7 @@ class RealWorld implements World {
       return this.#sidecars.act(control.sidecar, control.act, () => this.#retarget());
     if (control.op === 'xds')
       return this.#controlPlane?.plane.set(control.sidecar, control.fault, control.effect);
+    if (control.op === 'registry') return this.#registry?.act(control.act);
     const { instance } = control;
     const driver = this.#driver();
     switch (control.op) {
@@ -242,7 +251,11 @@ class RealWorld implements World {
         return this.#retarget();
       case 'member':
         this.#members.set(instance, control.state);
-        return undefined;
+        if (control.state === 'active' || this.#registry === null) return undefined;
+        return this.#fleet.leave(instance);
+      case 'mute':
+        this.#registry?.say(control.muted ? 'unheard' : 'heard', instance);
+        return this.#fleet.mute(instance, control.fault, control.muted);
       case 'network':
         if (control.effect === null) return driver.lift(instance, control.fault);
         return driver.apply(instance, control.fault, control.effect);
@@ -294,6 +307,12 @@ class RealWorld implements World {
     if (address !== undefined) this.#members.setAddress(instance, address);
     this.#alive.add(instance);
     this.#state(instance, 'ready');
+    if (this.#registry === null || address === undefined) return;
+    this.#indexOfAddress.set(address, instance);
+    const { listen, ttlMs } = this.#registry;
+    const { mesh } = this.#options;
+    const weight = mesh.weights?.[instance] ?? 1;
+    await this.#fleet.register(instance, listen, { service: mesh.service, address, weight, ttlMs });
   }
 
   #driver(): ToxiproxyDriver {

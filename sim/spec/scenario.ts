@@ -3,6 +3,7 @@ import type { Duration } from '../base/units.ts';
 import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
 import type { RoutingSpec } from './routing.ts';
+import type { RegistrySpec } from './registry.ts';
 import type { FailoverSpec } from './failover.ts';
 
 /** A distribution of a duration. `load.lognormal`, `load.constant`, `load.uniform` make one. */
@@ -48,8 +49,8 @@ export interface SidecarSpec extends FailoverSpec, RoutingSpec {
   };
   timeout?: { callMs?: number; connectMs?: number };
   tag?: string;
-  /** How it learns of endpoints: default by whole sets that always arrive; `xds` from a control plane, over the xDS protocol. */
-  discovery?: XdsSpec;
+  /** How it learns of endpoints: default by whole sets that always arrive; `xds` from a control plane, over the xDS protocol; `registry` from leases. */
+  discovery?: XdsSpec | RegistrySpec;
   /** At a drain: not ready, yet serving all who come, for so long; default 0. */
   drainDelayMs?: number;
   /** Time for calls in flight when it leaves; default 1 s. */
@@ -156,6 +157,15 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   sidecar: SidecarMenu<R>;
   /** What the control plane does to sidecars that follow one (`discovery: { kind: 'xds' }`). */
   xds: XdsMenu<R>;
+  /** What happens to the registry of a mesh that has one (`discovery: { kind: 'registry' }`). */
+  registry: RegistryMenu<S, R>;
+}
+
+export interface RegistryMenu<S extends string, R = FaultSpec> {
+  /** It dies at once and forgets all leases; it is back after `down` (1 s). */
+  crash(options?: { down?: Duration }): R;
+  /** What the instance says to it gets lost: no heartbeat arrives. */
+  mute(target: Target<S>, options?: For): R;
 }
 
 export interface XdsMenu<R = FaultSpec> {

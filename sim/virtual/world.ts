@@ -14,6 +14,7 @@ import { addressOf, Announcement, Discovery } from './discovery.ts';
 import { Instance } from './instance.ts';
 import { indexOf, Kernel, Op, opOf } from './kernel.ts';
 import { type FullLoad, LoadSource } from './load-source.ts';
+import { RegistryPlane } from './registry-plane.ts';
 import { sidecarConfig } from './sidecar-config.ts';
 import type { SidecarFactory } from './sidecar-host.ts';
 import { Sidecars } from './sidecars.ts';
@@ -48,6 +49,7 @@ class VirtualWorld implements World {
   readonly #loads: LoadSource[] = [];
   readonly #discovery: Discovery;
   #plane: XdsPlane | null = null;
+  #registry: RegistryPlane | null = null;
   readonly #counter = { next: 0 };
   #stopped = false;
   /** Events carried out when the next break is due; entries count as some, since a run of hours without events must break too. */
@@ -75,14 +77,20 @@ class VirtualWorld implements World {
     const { replicas, drainDelayMs = 0 } = mesh.sidecar;
     this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
     const { discovery } = mesh.sidecar;
-    if (discovery !== undefined) this.#plane = new XdsPlane(kernel, discovery, mesh.service);
-    const announcer = this.#plane ?? new Announcement(this.#sidecars);
-    const { instanceNames, weights = [], sidecar } = mesh;
+    const { instanceNames, weights = [], sidecar, service } = mesh;
+    if (discovery?.kind === 'xds') this.#plane = new XdsPlane(kernel, discovery, service);
+    else if (discovery?.kind === 'registry')
+      this.#registry = new RegistryPlane(kernel, discovery, service, this.#instances, instanceNames, weights);
+    const source = this.#plane ?? this.#registry;
+    const announcer = source ?? new Announcement(this.#sidecars);
     this.#discovery = new Discovery(kernel, instanceNames, weights, announcer, sidecar);
-    if (this.#plane !== null) for (const host of this.#sidecars) this.#plane.attach(host);
+    if (source !== null) for (const host of this.#sidecars) source.attach(host);
     this.#sidecars.discovery = this.#discovery;
     for (const instance of this.#instances)
-      instance.onReady = ({ index }) => this.#discovery.set(index, 'active');
+      instance.onReady = (ready) => {
+        this.#discovery.set(ready.index, 'active');
+        this.#registry?.ready(ready);
+      };
   }
 
   get nowNs(): number {
@@ -139,6 +147,8 @@ class VirtualWorld implements World {
     if (this.#stopped) return;
     if (control.op === 'sidecar') this.#sidecars.apply(control.sidecar, control.act);
     else if (control.op === 'xds') this.#plane?.set(control.sidecar, control.fault, control.effect);
+    else if (control.op === 'registry') this.#registry?.act(control.act);
+    else if (control.op === 'mute') this.#registry?.mute(control.instance, control.fault, control.muted);
     else applyControl(control, this.#instance(control.instance), this.#discovery);
   }
 

@@ -29,6 +29,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     'proxy/wire',
     'proxy/policy',
     'proxy/xds',
+    'proxy/registry',
   ],
   'sim/real': [
     'sim/base',
@@ -39,6 +40,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     'proxy/host',
     'proxy/discovery',
     'proxy/xds',
+    'proxy/registry',
     'node:*',
     'packages',
   ],

@@ -5,6 +5,7 @@ import type { MeshPlan } from '../../spec/world.ts';
 import type { FromChild } from '../process/channel.ts';
 import type { Child } from '../process/child.ts';
 import { entryPath } from '../process/entry.ts';
+import type { Member } from '../../../proxy/registry/membership.ts';
 import { PauseGuard } from '../process/pause-guard.ts';
 import type { ProcessTable } from '../process/table.ts';
 
@@ -25,6 +26,8 @@ interface Slot {
   child: Child | null;
   guard: PauseGuard | null;
   rules: Map<number, FailRule>;
+  /** Faults by which the registry does not hear it. */
+  muted: Set<number>;
 }
 
 export interface FleetOptions {
@@ -47,7 +50,7 @@ export class InstanceFleet {
     this.#slots = options.mesh.instanceNames.map((name, index) => {
       const isolated = options.mesh.isolated.has(index);
       const pack = isolated ? -1 : Math.floor(packed++ / PACK);
-      return { index, name, isolated, pack, child: null, guard: null, rules: new Map() };
+      return { index, name, isolated, pack, child: null, guard: null, rules: new Map(), muted: new Set() };
     });
   }
 
@@ -104,6 +107,24 @@ export class InstanceFleet {
     slot.child?.signal('SIGCONT');
     slot.guard?.release();
     slot.guard = null;
+  }
+
+  /** From now on it holds a lease; where it had one before, it takes over. */
+  async register(index: number, registry: string, member: Member): Promise<void> {
+    const slot = this.#slot(index);
+    await this.#ask(slot, 'register', { registry, member }, ASK_DEADLINE_MS);
+    if (slot.muted.size > 0) await this.#ask(slot, 'mute', { muted: true }, ASK_DEADLINE_MS);
+  }
+
+  async leave(index: number): Promise<void> {
+    await this.#ask(this.#slot(index), 'leave', {}, ASK_DEADLINE_MS);
+  }
+
+  async mute(index: number, fault: number, muted: boolean): Promise<void> {
+    const slot = this.#slot(index);
+    if (muted) slot.muted.add(fault);
+    else slot.muted.delete(fault);
+    await this.#ask(slot, 'mute', { muted: slot.muted.size > 0 }, ASK_DEADLINE_MS);
   }
 
   async setRule(index: number, fault: number, rule: FailRule | null): Promise<void> {

@@ -5,6 +5,7 @@ import { answerParent, type Request, toParent } from '../process/channel.ts';
 import { runClock } from '../process/clock.ts';
 import { EventBuffer } from '../process/event-buffer.ts';
 import { tieToParent } from '../process/lifeline.ts';
+import { type Member, Membership } from '../../../proxy/registry/membership.ts';
 import { type Instance, startInstance } from './instance.ts';
 
 interface WorkerConfig {
@@ -22,6 +23,8 @@ const config = JSON.parse(process.argv[2] ?? '{}') as WorkerConfig;
 const events = new EventBuffer((fields) => toParent({ type: 'events', fields }));
 const now = runClock(BigInt(config.epochNs));
 const instances = new Map<number, Instance>();
+/** In the registry, where there is one. */
+const memberships = new Map<number, Membership>();
 let flushing = false;
 
 tieToParent(async () => events.flush());
@@ -35,12 +38,24 @@ async function handle(request: Request): Promise<unknown> {
   switch (request.op) {
     case 'start':
       return start(index);
+    case 'register':
+      memberships.set(index, new Membership(request['registry'] as string, request['member'] as Member));
+      break;
+    case 'leave':
+      await leave(index);
+      break;
+    case 'mute':
+      mute(index, request['muted'] as boolean);
+      break;
     case 'stop':
       instances.delete(index);
+      await leave(index);
       await instance?.stop(STOP_GRACE_MS);
       break;
     case 'crash':
       instances.delete(index);
+      memberships.get(index)?.abandon();
+      memberships.delete(index);
       instance?.crash();
       break;
     case 'fail':
@@ -53,6 +68,17 @@ async function handle(request: Request): Promise<unknown> {
   }
   events.flush();
   return null;
+}
+
+async function leave(index: number): Promise<void> {
+  const membership = memberships.get(index);
+  memberships.delete(index);
+  await membership?.leave();
+}
+
+function mute(index: number, muted: boolean): void {
+  const membership = memberships.get(index);
+  if (membership !== undefined) membership.muted = muted;
 }
 
 async function start(index: number): Promise<number> {

@@ -18,14 +18,19 @@ const FAILOVER_SECTIONS = [
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 
-/** Only what was given; the sidecar fills in its own defaults. `controlPlane`: HOST:PORT of the one it follows. */
-export function sidecarConfig(spec: SidecarSpec, controlPlane?: string): Record<string, unknown> {
+/** Only what was given; the sidecar fills in its own defaults. `source`: HOST:PORT of what it follows, and for which service. */
+export function sidecarConfig(
+  spec: SidecarSpec,
+  source?: { listen: string; service: string },
+): Record<string, unknown> {
   const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
   const config: Record<string, unknown> = { drainMs, drainDelayMs };
   Object.assign(config, policies(spec));
   if (spec.tag !== undefined) config['tag'] = spec.tag;
-  if (spec.discovery !== undefined)
-    config['discovery'] = { ...defined(spec.discovery), server: controlPlane, listener: LISTENER_NAME };
+  if (spec.discovery?.kind === 'xds')
+    config['discovery'] = { ...defined(spec.discovery), server: source?.listen, listener: LISTENER_NAME };
+  if (spec.discovery?.kind === 'registry')
+    config['discovery'] = { kind: 'registry', address: source?.listen, service: source?.service };
   if (spec.routes === undefined) return config;
   config['clusters'] = Object.fromEntries(
     Object.entries(spec.clusters ?? {}).map(([name, cluster]) => [

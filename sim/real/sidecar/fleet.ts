@@ -19,7 +19,9 @@ export interface SidecarFleetOptions {
   folder: string;
   endpointsFile: string;
   /** Followed instead of that file, or null. */
-  controlPlane: { readonly listen: string } | null;
+  source: { readonly listen: string } | null;
+  /** Whose address that is, where endpoints come without a name; -1: nobody's. */
+  indexOfAddress: (address: string) => number;
   epochNs: bigint;
   table: ProcessTable;
   recorder: Recorder;
@@ -49,20 +51,22 @@ export class SidecarFleet {
 
   /** Starts all at once; resolves when each of them listens. */
   async start(): Promise<void> {
-    const { mesh, folder, controlPlane, epochNs, table, recorder, now } = this.#options;
-    const endpointsFile = controlPlane === null ? this.#options.endpointsFile : null;
+    const { mesh, folder, source, indexOfAddress, epochNs, table, recorder, now } = this.#options;
+    const endpointsFile = source === null ? this.#options.endpointsFile : null;
     if (mesh.sidecar.replicas === 0) return;
     const config = join(folder, 'sidecar.json');
-    writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar, controlPlane?.listen), null, 1)}\n`);
+    const followed = source === null ? undefined : { listen: source.listen, service: mesh.service };
+    writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar, followed), null, 1)}\n`);
+    const hasNode = mesh.sidecar.discovery?.kind === 'xds';
     if (mesh.handsOver === true) this.#controlFolder = mkdtempSync(join(tmpdir(), 'mw-'));
     const controlFolder = this.#controlFolder;
     for (let index = 0; index < mesh.sidecar.replicas; index++) {
       const pickable = new Set<number>();
       this.#pickable.push(pickable);
-      const common = { index, config, endpointsFile, controlFolder, epochNs, table, recorder, now };
+      const common = { index, config, endpointsFile, hasNode, controlFolder, epochNs, table, recorder, now };
       const member = new SidecarMember({
         ...common,
-        indexOf: (id) => this.#indexes.get(id) ?? -1,
+        indexOf: (id) => this.#indexes.get(id) ?? indexOfAddress(id),
         onChange: (instance, change) => {
           if (change === 'pickable') pickable.add(instance);
           else if (change === 'unpickable' || change === 'removed') pickable.delete(instance);

@@ -25,6 +25,8 @@ export interface MemberOptions {
   config: string;
   /** Null where the configuration says where endpoints come from. */
   endpointsFile: string | null;
+  /** It follows a control plane, which knows it by its name. */
+  hasNode: boolean;
   controlFolder: string | null;
   epochNs: bigint;
   table: ProcessTable;
@@ -116,10 +118,11 @@ export class SidecarMember {
   }
 
   async #launch(control: string[], listen: string, admin: string): Promise<Child> {
-    const { index, config, endpointsFile, epochNs, table, recorder, indexOf, onChange } = this.#options;
+    const { index, config, endpointsFile, hasNode, epochNs, table, recorder, indexOf, onChange } =
+      this.#options;
     const args = ['--listen', listen, '--admin', admin, '--config', config];
-    if (endpointsFile === null) args.push('--xds-node', `sidecar/${index}`);
-    else args.push('--endpoints', endpointsFile);
+    if (hasNode) args.push('--xds-node', `sidecar/${index}`);
+    if (endpointsFile !== null) args.push('--endpoints', endpointsFile);
     args.push(
       '--watch-stdin',
       '--trace-fd',

@@ -52,7 +52,7 @@ test('draws every kind; swarm: most plans lack some', () => {
   });
   const kinds = new Set(drawn.flat().map(({ kind }) => kind));
   expect([...kinds].sort()).toEqual(
-    fault.kinds.filter((kind) => kind !== 'bandwidth' && !/^(sidecar|xds)\./.test(kind)).toSorted(),
+    fault.kinds.filter((kind) => kind !== 'bandwidth' && !/^(sidecar|xds|registry)\./.test(kind)).toSorted(),
   );
   const uniform = drawn.filter((plan) => plan.length >= 4 && new Set(plan.map(({ kind }) => kind)).size <= 2);
   expect(uniform.length).toBeGreaterThan(5);

@@ -75,6 +75,16 @@ describe('the mesh', () => {
       /'discovery' is \{"kind":"dns"\}.*write discovery/,
     ],
     [
+      'a lease that is too short',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'registry', ttlMs: 1 } } } },
+      /'discovery.ttlMs' is 1/,
+    ],
+    [
+      'a setting that a registry has not',
+      { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'registry', ttl: 1 } } } },
+      /discovery has no setting 'ttl'.*ttlMs/,
+    ],
+    [
       'a setting that discovery has not',
       { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', variants: 'delta' } } } },
       /discovery has no setting 'variants'/,
@@ -206,6 +216,11 @@ describe('faults', () => {
       'a fault of a control plane that nobody follows',
       faults((at) => [at(5).xds.drop('sidecar/0')]),
       /follow no control plane/,
+    ],
+    [
+      'a fault of a registry that nobody follows',
+      faults((at) => [at(5).registry.crash()]),
+      /follow no registry/,
     ],
     [
       'an unknown sidecar',

@@ -23,7 +23,8 @@ type FaultNames =
   | 'bandwidth'
   | 'partition'
   | 'sidecar'
-  | 'xds';
+  | 'xds'
+  | 'registry';
 yes<Equal<keyof FaultMenu<'greeter'>, FaultNames>>();
 
 // Targets are completed from the names of the mesh's services.

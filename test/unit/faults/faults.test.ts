@@ -47,6 +47,7 @@ test('the codes of faults in journals never change', () => {
     ...['resetConnections', 'bandwidth', 'partition'],
     ...['sidecar.drain', 'sidecar.reload', 'sidecar.hotRestart', 'sidecar.crash'],
     ...['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'],
+    ...['registry.crash', 'registry.mute'],
   ]);
 });
 
