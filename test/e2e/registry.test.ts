@@ -21,7 +21,7 @@ async function start(...parameters: string[]): Promise<{ child: ChildProcess; li
   return { child, listen: JSON.parse(stdout).listen };
 }
 
-it('calls follow leases; without the registry the last good set stays, and its return is no empty moment (DC-10, DC-11, DC-14)', async () => {
+it('[DC-10, DC-11, DC-14] calls follow leases; without the registry the last good set stays, and its return is no empty moment', async () => {
   const registry = await start('registry', '--listen', '127.0.0.1:0', '--settle-ms', '100');
   const register = ['--register', registry.listen, '--service', 'greeter', '--ttl-ms', `${TTL_MS}`];
   const instance = () => start('demo-server', '--listen', '127.0.0.1:0', ...register);

@@ -28,7 +28,7 @@ describe('without identities', () => {
     ['127.0.0.1', '0.0.0.0:1', 'PERMISSION_DENIED'],
     ['127.0.0.1', '[::ffff:169.254.169.254]:80', 'PERMISSION_DENIED'],
     ['127.0.0.1', 'nonsense', 'PERMISSION_DENIED'],
-  ])('%s registers %s: %s (SE-08)', (peer, address, expected) => {
+  ])('%s registers %s: %s', (peer, address, expected) => {
     expect(judge(open, undefined, peer, 'any', address)).toBe(expected);
   });
 });
@@ -48,7 +48,7 @@ describe('with identities', () => {
     [greeter, `Bearer ${tokenSha256}`, 'greeter', '127.0.0.1:1', 'UNAUTHENTICATED'],
     [{ ...greeter, expires: '2026-06-01T00:00:00Z' }, bearer, 'greeter', '127.0.0.1:1', 'UNAUTHENTICATED'],
     [{ ...greeter, expires: '2026-06-01T00:00:01Z' }, bearer, 'greeter', '127.0.0.1:1', 'team'],
-  ])('%j with %s for %s at %s: %s (SE-04)', (identity, token, service, address, expected) => {
+  ])('%j with %s for %s at %s: %s', (identity, token, service, address, expected) => {
     expect(judge(new Access([identity]), token, '127.0.0.1', service, address)).toBe(expected);
   });
 

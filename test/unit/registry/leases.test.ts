@@ -6,7 +6,7 @@ import { LEASE_BOUNDS, Leases } from '../../../proxy/registry/leases.ts';
 const one = { service: 'a', address: 'h:1', weight: 1, ttlMs: 1_000, incarnation: 1 };
 
 describe('a lease', () => {
-  it('keeps its address until it ends; a forged one is not found (DC-14)', () => {
+  it('[DC-14] keeps its address until it ends; a forged one is not found', () => {
     const leases = new Leases(0);
     leases.advance(0);
     expect(leases.register(one, 'me', 'x')).toEqual({ leaseId: 'x', ttlMs: 1_000 });
@@ -21,7 +21,7 @@ describe('a lease', () => {
     expect(leases.register({ ...one, service: 'b' }, 'other', 'z')).toMatchObject({ leaseId: 'z' });
   });
 
-  it("is its owner's alone: who knows its id and is another cannot renew or end it (SE-08)", () => {
+  it("is its owner's alone: who knows its id and is another cannot renew or end it", () => {
     const leases = new Leases(0);
     leases.register(one, 'me', 'x');
     leases.advance(900);
@@ -53,7 +53,19 @@ describe('a lease', () => {
     expect(leases.size).toBe(0);
   });
 
-  it('a restarted instance takes its address over at once, and nothing else changes with it (DC-22)', () => {
+  it('of a long life is not forgotten at its end, however many came and went meanwhile', () => {
+    const leases = new Leases(0, { ...LEASE_BOUNDS, leasesMax: 3 });
+    leases.register(one, 'me', 'long');
+    for (let n = 2; n < 10; n++) {
+      leases.register({ ...one, address: `h:${n}` }, 'me', `l${n}`);
+      leases.leave(`l${n}`, 'me');
+    }
+    leases.leave('long', 'me');
+    expect(leases.register(one, 'me', 'again')).toMatchObject({ status: 'ALREADY_EXISTS' });
+    expect(leases.register({ ...one, incarnation: 2 }, 'me', 'again')).toMatchObject({ leaseId: 'again' });
+  });
+
+  it('[DC-22] a restarted instance takes its address over at once, and nothing else changes with it', () => {
     const leases = new Leases(0);
     leases.register(one, 'me', 'x');
     const before = leases.set('a');
@@ -64,7 +76,7 @@ describe('a lease', () => {
     expect(leases.heartbeat('y', 1, 'me')).toMatchObject({ leaseId: 'y' });
   });
 
-  it('an address that moves to another service leaves the first (DC-06)', () => {
+  it('an address that moves to another service leaves the first', () => {
     const leases = new Leases(0);
     const told: string[] = [];
     leases.onChange = (service) => told.push(service);
@@ -123,7 +135,7 @@ interface Held {
   sequence: number;
 }
 
-it('any sequence: an address is in one lease, one that is over is never served, one that lives always, what is old or forged changes nothing, versions rise (DC-14, DC-22)', () => {
+it('[DC-14, DC-22] any sequence: an address is in one lease, one that is over is never served, one that lives always, what is old or forged changes nothing, versions rise', () => {
   const reached = { taken: 0, refused: 0, renewed: 0, oldBeats: 0, left: 0 };
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {

@@ -58,7 +58,7 @@ async function until(what: () => boolean): Promise<void> {
 
 const one = { service: 'greeter', address: '127.0.0.1:7', ttl_ms: 20_000, incarnation: 5 };
 
-it('forged ids, replays and foreign addresses change nothing that is told (DC-14, DC-22, SE-08)', async () => {
+it('[DC-14, DC-22] forged ids, replays and foreign addresses change nothing that is told', async () => {
   const { address, ask } = await start();
   const seen = follow(address);
   await until(() => seen.told.length === 1);
@@ -82,7 +82,7 @@ it('forged ids, replays and foreign addresses change nothing that is told (DC-14
   expect(seen.told).toEqual(['', '127.0.0.1:7', '']);
 });
 
-it("an identity registers its own services, and another's lease is not there for it (SE-04, SE-08)", async () => {
+it("an identity registers its own services, and another's lease is not there for it", async () => {
   const identity = (name: string) => ({
     name,
     tokenSha256: createHash('sha256').update(`token-${name}`).digest('hex'),
@@ -100,7 +100,7 @@ it("an identity registers its own services, and another's lease is not there for
   expect(await ask('Heartbeat', { lease_id: lease, sequence: 1 }, 'token-greeter')).toBe(lease);
 });
 
-it('a member that dies and comes back takes its address over at once; one that is muted is gone, and back once (DC-14)', async () => {
+it('[DC-14] a member that dies and comes back takes its address over at once; one that is muted is gone, and back once', async () => {
   const { address } = await start();
   const seen = follow(address);
   const given = { service: 'greeter', address: '127.0.0.1:7', ttlMs: 300 };
@@ -119,7 +119,7 @@ it('a member that dies and comes back takes its address over at once; one that i
   expect(seen.told.slice(told)).toEqual(['', '127.0.0.1:7']);
 });
 
-it('a version that goes back, and an address that is none, leave the set as it is (DC-07)', async () => {
+it('[DC-07] a version that goes back, and an address that is none, leave the set as it is', async () => {
   const sets = [
     { version: 5, endpoints: [{ address: 'h:1', weight: 1 }] },
     { version: 4, endpoints: [{ address: 'h:2', weight: 1 }] },
