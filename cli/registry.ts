@@ -72,7 +72,8 @@ function readIdentities(file: string): Identity[] {
   try {
     given = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw fail((error as Error).message);
+    // What a parser says quotes the text, which may be a token that was named by mistake.
+    throw fail(error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message);
   }
   const read = IDENTITIES_SCHEMA.safeParse(given);
   if (read.success) return read.data.identities;

@@ -1,5 +1,8 @@
 /** Registry, instances and sidecar as processes: leases end, the registry goes and comes back. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { adminGet, startProcess, until } from './sidecar-kit.ts';
 import { membersOfSidecar } from './xds-kit.ts';
@@ -55,4 +58,15 @@ it('[DC-10, DC-11, DC-14] calls follow leases; without the registry the last goo
   expect([...counts]).toEqual([2]);
   a.child.kill('SIGTERM');
   await until('the leave', async () => (await members()) === wanted(b), 2_000);
+});
+
+it('a token file that is named in place of the identities is not quoted', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meshwright-registry-'));
+  leave.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'token');
+  writeFileSync(file, 'secret-of-greeter');
+  const ended = spawnSync(process.execPath, [BIN, 'registry', '--identities', file], { timeout: 20_000 });
+  expect(ended.status).toBe(2);
+  expect(ended.stderr.toString()).toContain('it is no JSON');
+  expect(ended.stderr.toString()).not.toContain('secret');
 });
