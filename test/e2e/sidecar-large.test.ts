@@ -106,7 +106,8 @@ it('a caller that leaves its window open and its socket full gets all octets as 
       onCapacity() {},
       onClose: (reason: string) => reject(new Error(reason)),
     };
-    const wide = { streamWindowBytes: 1 << 28, connectionWindowBytes: 1 << 28 };
+    const all = 1 << 28;
+    const wide = { firstWindowBytes: all, streamWindowBytes: all, connectionWindowBytes: all };
     const connection = new Connection('client', events, wide);
     const fields = Object.entries({ ':scheme': 'http', ':authority': 'localhost', ...HEAD, ':path': DOWN });
     connection.openStream(null, headerBlock(fields), -1, 0, true);

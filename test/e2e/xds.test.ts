@@ -377,6 +377,8 @@ describe.each(['sotw', 'delta'] as const)('our sidecar alone, %s', (variant) => 
     expect(details).not.toBe('');
     await plane.start();
     await until('the set', async () => (await membersOfSidecar(sidecar.admin)).length === 2, 20_000);
+    // The first worker that has it shows it; the others come back on their own.
+    await until('all workers', async () => (await adminGet(sidecar.admin, '/ready')).status === 200, 20_000);
     await plane.kill();
     sidecar.child.kill('SIGHUP');
     await until('the refusal', () => sidecar.stderr.includes('discovery has not told any endpoints in time'));
