@@ -96,8 +96,9 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
   }
 
   /** Also after an endpoint's priority, locality or its weight changed. */
-  membersChanged(members: readonly M[], _added: readonly M[], removed: readonly M[]): void {
+  membersChanged(members: readonly M[], added: readonly M[], removed: readonly M[]): void {
     for (const member of removed) this.#leave(member);
+    if (this.#joinOnly(members, added, removed)) return;
     let moved = false;
     for (const group of this.#groups) {
       group.members = [];
@@ -105,8 +106,8 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
     }
     for (const member of members) {
       const { endpoint, standing } = member;
-      const priority = this.#config.priorities === 'ignore' ? 0 : (endpoint.priority ?? 0);
-      const locality = this.#config.localities === 'ignore' ? '' : (endpoint.locality ?? '');
+      const priority = this.#priorityOf(member);
+      const locality = this.#localityOf(member);
       let group = standing.group as Group<M> | null;
       if (group === null || group.priority !== priority || group.locality !== locality) {
         if (group !== null) {
@@ -154,6 +155,34 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
   /** All priorities together can bear all calls: then nobody need panic (Envoy). */
   get isAble(): boolean {
     return abilityOfAll(this.#groups, this.#config) > 1 - 1e-9;
+  }
+
+  /** Where there is but one group, and who comes is of it, nobody else is looked at: sets are large, changes small. */
+  #joinOnly(members: readonly M[], added: readonly M[], removed: readonly M[]): boolean {
+    const only = this.#groups[0];
+    if (only === undefined || this.#groups.length > 1 || added.length + removed.length === 0) return false;
+    for (const member of added) {
+      if (this.#priorityOf(member) !== only.priority || this.#localityOf(member) !== only.locality)
+        return false;
+    }
+    for (const member of added) {
+      member.standing.group = only;
+      only.total++;
+      this.#count(member, only);
+    }
+    only.members = [...members];
+    only.balancer.membersChanged(only.members, added, only.removed.splice(0));
+    if (only.total === 0) this.#groups = [];
+    this.#forget();
+    return true;
+  }
+
+  #priorityOf({ endpoint }: M): number {
+    return this.#config.priorities === 'ignore' ? 0 : (endpoint.priority ?? 0);
+  }
+
+  #localityOf({ endpoint }: M): string {
+    return this.#config.localities === 'ignore' ? '' : (endpoint.locality ?? '');
   }
 
   /** Who goes from one group to another leaves the one before it joins the other: both keep their notes in its standing. */
