@@ -13,12 +13,14 @@ import { mirrored } from './mirrored.ts';
 import { noCallsToDeparted } from './no-calls-to-departed.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
+import { panic } from './panic.ts';
 import { rateLimit } from './rate-limit.ts';
 import { recovery } from './recovery.ts';
 import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
 import { retryThrottling } from './retry-throttling.ts';
 import { roundRobin } from './round-robin.ts';
+import { slowStart } from './slow-start.ts';
 import { split } from './split.ts';
 import { weightedShare } from './weighted-share.ts';
 
@@ -37,12 +39,14 @@ export const check = {
   noCallsToDeparted,
   noLostRequests,
   overhead,
+  panic,
   rateLimit,
   recovery,
   replies,
   retryAmplification,
   retryThrottling,
   roundRobin,
+  slowStart,
   split,
   weightedShare,
 } as const;

@@ -3,6 +3,10 @@ import { Kind } from '../journal/events.ts';
 import type { FailRule, Step } from './controls.ts';
 import { defineFault } from './definition.ts';
 import { flag, numberIn, onlyKnown, positiveNs, scenarioError, show } from './params.ts';
+import { sidecarSaw } from './signs.ts';
+
+/** A rule for this method fails health checks, and nothing else does. */
+export const CHECK_PATH = '/grpc.health.v1.Health/Check';
 
 export const failStatus = defineFault<{ rule: FailRule; forNs: number }>({
   kind: 'failStatus',
@@ -36,6 +40,7 @@ export const failStatus = defineFault<{ rule: FailRule; forNs: number }>({
     return steps;
   },
   observed(event, { params }) {
+    if (params.rule.method === CHECK_PATH) return sidecarSaw(event, ['unhealthy']) ? 1 : 0;
     const answered = event.kind === Kind.attemptAnswered || event.kind === Kind.attemptEnded;
     return answered && event.code === params.rule.status ? 1 : 0;
   },

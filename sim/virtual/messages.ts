@@ -5,7 +5,7 @@ import { formatGrpcTimeout, type HeaderBlock, headerBlock } from '../../proxy/wi
 
 /** gRPC's frame before each message: a flag octet and a length (PROTOCOL-HTTP2, Length-Prefixed-Message). */
 export const PREFIX_BYTES = 5;
-export const HEALTH_PATH = '/grpc.health.v1.Health/Check';
+export { CHECK_PATH as HEALTH_PATH } from '../faults/fail-status.ts';
 export const WATCH_PATH = '/grpc.health.v1.Health/Watch';
 
 /** Header octets of a request and of an answer on a warm connection, for bandwidth; most fields are table references. */

@@ -20,8 +20,17 @@ export class FailRules {
 
   /** The first rule that hits, in the order the faults came. */
   match(method: string, call: number, attempt: number): FailRule | null {
+    return this.#match(method, call, attempt, false);
+  }
+
+  /** The same, of rules that name the method: health is not failed by the way. */
+  matchOnly(method: string, call: number, attempt: number): FailRule | null {
+    return this.#match(method, call, attempt, true);
+  }
+
+  #match(method: string, call: number, attempt: number, byName: boolean): FailRule | null {
     for (const [fault, rule] of this.#rules) {
-      if (rule.method !== null && rule.method !== method) continue;
+      if (rule.method === null ? byName : rule.method !== method) continue;
       if (draw(this.#seed, fault, this.#instance, call, attempt) < rule.share) return rule;
     }
     return null;

@@ -17,7 +17,7 @@ export interface Instance {
 export async function startInstance(options: ServiceOptions & { port?: number }): Promise<Instance> {
   const server = new grpc.Server({ ...CHANNEL_OPTIONS, 'grpc.max_concurrent_streams': 1_000 });
   const service = new DemoService(options);
-  const health = new Health(['my_service.MyService']);
+  const health = new Health(['my_service.MyService'], service.rules);
   server.addService(demoService(), service.handlers());
   server.addService(healthService(), health.handlers());
   const port = await new Promise<number>((resolve, reject) => {

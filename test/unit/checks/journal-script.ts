@@ -6,7 +6,7 @@ import {
   Kind,
   MEMBER_STATES,
 } from '../../../sim/journal/events.ts';
-import { Journal } from '../../../sim/journal/journal.ts';
+import { type ChunkConsumer, Journal } from '../../../sim/journal/journal.ts';
 import { Judge } from '../../../sim/engine/judge.ts';
 import type { CheckContext, CheckSpec, Verdict } from '../../../sim/spec/check.ts';
 
@@ -14,9 +14,11 @@ export class Script {
   tMs = 0;
   readonly #journal = new Journal({ retain: false });
   readonly #context: CheckContext;
+  readonly #chunks: Parameters<ChunkConsumer>[] = [];
   #call = 0;
 
   constructor(instances: number, more: Partial<CheckContext> = {}) {
+    this.#journal.onChunk((words, ...rest) => void this.#chunks.push([words.slice(), ...rest]));
     this.#context = {
       world: 'virtual',
       instanceNames: Array.from({ length: instances }, (_, index) => `greeter/${index}`),
@@ -32,8 +34,9 @@ export class Script {
   /** Judges all that was written, with these checks at once. */
   verdicts(...specs: CheckSpec[]): Verdict[] {
     const runs = specs.map((spec) => spec.start(this.#context));
-    this.#journal.onChunk(new Judge(runs).consume);
+    const judge = new Judge(runs);
     this.#journal.finish();
+    for (const chunk of this.#chunks) judge.consume(...chunk);
     return runs.map((run) => run.finish());
   }
 

@@ -1,0 +1,95 @@
+/** Planted bugs of slow start and panic: each turns its check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bug, runBug } from './plant.ts';
+
+interface Exhibit extends Bug {
+  check: string;
+  words: RegExp;
+}
+
+const joining = (balancer: string): string =>
+  `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 3 } }, sidecar: { balancer: { name: '${balancer}', slowStartMs: 1000 } } },
+     load: load.open({ ratePerSecond: 400, forMs: 5000 }),
+     faults: (at) => [at(2000).add('greeter')], checks: [check.slowStart()] }`;
+
+const method = '/grpc.health.v1.Health/Check';
+const ILL = `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 4 } },
+       sidecar: { balancer: { name: 'round_robin', panicThreshold: 0.5 }, health: { intervalMs: 100 } } },
+     load: load.open({ ratePerSecond: 200, forMs: 5000 }),
+     faults: (at) => [1, 2, 3].map((one) => at(one * 500).failStatus('greeter/' + one, { status: 14, method: '${method}', for: 2500 })),
+     checks: [check.panic()] }`;
+
+const EXHIBITS: Exhibit[] = [
+  {
+    name: 'ramp-is-ignored',
+    changes: [
+      {
+        file: 'proxy/policy/slow-start.js',
+        line: 'const step = Math.min(STEPS, Math.max(this.#first, age));',
+        becomes: 'const step = STEPS;',
+      },
+    ],
+    scenario: joining('weighted_round_robin'),
+    check: 'slowStart',
+    words:
+      /greeter\/3 had \d+ picks of sidecar 0 at an age of 0 to 13 % of the window, where its ramp makes it/,
+  },
+  {
+    name: 'ramp-begins-anew-for-ever',
+    changes: [
+      {
+        file: 'proxy/policy/slow-start.js',
+        line: 'if (standing.sinceNs < 0)',
+        becomes: 'if (true)',
+      },
+    ],
+    scenario: joining('least_request'),
+    check: 'slowStart',
+    words:
+      /greeter\/3 had \d+ picks of sidecar 0 at an age of \d+ to \d+ % of the window, where its ramp makes it/,
+  },
+  {
+    name: 'nobody-panics',
+    changes: [
+      {
+        file: 'proxy/core/context.js',
+        line: 'if (panic === this.panic)',
+        becomes: 'if (true)',
+      },
+    ],
+    scenario: ILL,
+    check: 'panic',
+    words: /sidecar 0 gave greeter\/[123] 0 of \d+ picks, where its share of all is \d+: the others bore it/,
+  },
+  {
+    name: 'panic-never-ends',
+    changes: [
+      {
+        file: 'proxy/core/context.js',
+        line: 'if (panic === this.panic)',
+        becomes: 'if (panic === this.panic || this.panic)',
+      },
+    ],
+    scenario: ILL,
+    check: 'panic',
+    words: /at least 50 % were healthy, but at \d\.\d+ s sidecar 0 picked greeter\/\d, which was not/,
+  },
+];
+
+const found = (bug: Exhibit, planted: boolean) => {
+  const record = runBug(bug, planted);
+  expect(record.error).toBeNull();
+  return record.verdicts.find((one) => one.check === bug.check);
+};
+
+describe.each(EXHIBITS)('planted: $name', (bug) => {
+  test('the check turns red and says why', () => {
+    const verdict = found(bug, true);
+    expect(verdict?.explanation).toMatch(bug.words);
+    expect(verdict?.outcome).toBe('violated');
+  });
+
+  test('its mirror holds', () => {
+    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
+  });
+});
