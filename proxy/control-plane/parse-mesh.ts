@@ -29,6 +29,7 @@ const SCHEMA = z.strictObject({
             .optional(),
           priority: z.int().min(0).max(PRIORITY_MAX).optional(),
           locality: z.string().optional(),
+          localityWeight: z.int().min(0).max(1_000_000).optional(),
           health: z.enum(HEALTH_NAMES).optional(),
           metadata: z.record(z.string(), z.string()).optional(),
         }),

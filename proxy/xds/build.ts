@@ -23,6 +23,8 @@ export interface EndpointPlan {
   priority?: number | undefined;
   /** `region/zone/subzone`. */
   locality?: string | undefined;
+  /** Of its locality: the first one's counts. */
+  localityWeight?: number | undefined;
   health?: (typeof HEALTH_NAMES)[number] | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -96,12 +98,13 @@ function assignmentMessage(name: string, endpoints: readonly EndpointPlan[]): As
   return {
     cluster_name: name,
     endpoints: [...groups.values()].map((group) => {
-      const { priority = 0, locality = '' } = group[0] as EndpointPlan;
+      const { priority = 0, locality = '', localityWeight } = group[0] as EndpointPlan;
       const [region = '', zone = '', ...rest] = locality.split('/');
       return {
         ...(locality === '' ? {} : { locality: { region, zone, sub_zone: rest.join('/') } }),
         lb_endpoints: group.map(endpointMessage),
         ...(priority === 0 ? {} : { priority }),
+        ...(localityWeight === undefined ? {} : { load_balancing_weight: { value: localityWeight } }),
       };
     }),
   };

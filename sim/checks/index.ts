@@ -9,11 +9,13 @@ import { hashAffinity } from './hash-affinity.ts';
 import { hedging } from './hedging.ts';
 import { leaseExpiry } from './lease-expiry.ts';
 import { leastRequest } from './least-request.ts';
+import { localityShare } from './locality-share.ts';
 import { mirrored } from './mirrored.ts';
 import { noCallsToDeparted } from './no-calls-to-departed.ts';
 import { noLostRequests } from './no-lost-requests.ts';
 import { overhead } from './overhead.ts';
 import { panic } from './panic.ts';
+import { priorityFailover } from './priority-failover.ts';
 import { rateLimit } from './rate-limit.ts';
 import { recovery } from './recovery.ts';
 import { replies } from './replies.ts';
@@ -35,11 +37,13 @@ export const check = {
   hedging,
   leaseExpiry,
   leastRequest,
+  localityShare,
   mirrored,
   noCallsToDeparted,
   noLostRequests,
   overhead,
   panic,
+  priorityFailover,
   rateLimit,
   recovery,
   replies,

@@ -141,12 +141,13 @@ async function conduct(stage: Stage): Promise<void> {
 }
 
 function contextOf(world: 'virtual' | 'real', plan: Plan, faults: readonly PlannedFault[]): CheckContext {
-  const { sidecar, instanceNames, weights = [] } = plan.mesh;
+  const { sidecar, instanceNames, weights = [], groups = [] } = plan.mesh;
   return {
     world,
     instanceNames,
     sidecars: sidecar.replicas,
     weights,
+    groups,
     keys: plan.load?.keys ?? 0,
     sidecar,
     retryableStatuses: sidecar.retry?.retryableStatuses ?? [14],

@@ -9,6 +9,7 @@ import type { MeshPlan } from '../spec/world.ts';
 import { faultMenu } from './menu.ts';
 import { Roster } from './roster.ts';
 import { type FullLoad, readChecks, readLoad, readService, readSidecar } from './validate.ts';
+import { groupFacts } from './validate-groups.ts';
 
 /** A fault with its parameters read and its instances known. */
 export interface PlannedFault {
@@ -84,6 +85,7 @@ export function planScenario(scenario: Scenario): Plan {
     instanceNames: Array.from({ length: names }, (_, index) => roster.nameOf(index)),
     latency: settings.latency ?? { kind: 'constant', ms: 1 },
     weights: settings.weights ?? [],
+    groups: groupFacts(settings, names),
     startupMs: settings.startupMs ?? 50,
     sidecar,
     isolated,

@@ -1,9 +1,10 @@
 /** Reads what a scenario says about mesh, load and checks: completes defaults, and refuses what cannot be run. */
 import { scenarioError, show } from '../faults/params.ts';
-import { type BalancerName, type BalancerSpec, BALANCERS } from '../spec/balancer.ts';
 import type { RegistrySpec } from '../spec/registry.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec } from '../spec/scenario.ts';
+import { readBalancer } from './validate-balancer.ts';
 import { readFailover } from './validate-failover.ts';
+import { readOwnLocalities, readServiceGroups } from './validate-groups.ts';
 import { readRouting } from './validate-routing.ts';
 
 /** A load with every default filled in. */
@@ -17,14 +18,6 @@ export type FullLoad = LoadSpec & {
 export const DEFAULT_METHOD = '/my_service.MyService/MyMethod';
 const INSTANCES_MAX = 10_000;
 const SIDECARS_MAX = 1_000;
-/** What each balancer can be told. */
-const SETTINGS: Partial<Record<BalancerName, readonly string[]>> = {
-  weighted_round_robin: ['slowStartMs', 'slowStartFloor'],
-  least_request: ['choices', 'slowStartMs', 'slowStartFloor'],
-  p2c_ewma: ['decayMs', 'failurePenaltyMs'],
-  ring_hash: ['hashHeader', 'pointsPerWeight', 'ringSizeMax'],
-  maglev: ['hashHeader', 'tableSize'],
-};
 const KEYS_MAX = 100_000;
 const FOR_MS_MAX = 86_400_000;
 
@@ -54,6 +47,7 @@ export function readService(spec: ScenarioSpec, place: string): { service: strin
   whole(settings.instances, 'instances', at, 1, INSTANCES_MAX);
   if (settings.latency !== undefined) readLatency(settings.latency, `${at}.latency`);
   for (const weight of settings.weights ?? []) whole(weight, 'weights', at, 1, 10_000);
+  readServiceGroups(settings, at);
   if (settings.startupMs !== undefined) number(settings.startupMs, 'startupMs', at, 0, 600_000);
   return { service, settings };
 }
@@ -82,6 +76,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   const { replicas = 1, balancer, health, retry, timeout } = sidecar;
   whole(replicas, 'replicas', at, 1, SIDECARS_MAX);
   if (balancer !== undefined) readBalancer(balancer, at);
+  for (const service of Object.values(spec.mesh.services)) readOwnLocalities(sidecar, service, at);
   if (health !== undefined && health !== null) {
     optional(health.intervalMs, 'health.intervalMs', at, 1, 3_600_000);
     optional(health.timeoutMs, 'health.timeoutMs', at, 1, 3_600_000);
@@ -161,24 +156,6 @@ function readRegistry(discovery: RegistrySpec, place: string): void {
   }
   optional(discovery.ttlMs, 'discovery.ttlMs', place, 100, 60_000);
   optional(discovery.settleMs, 'discovery.settleMs', place, 0, 3_600_000);
-}
-
-function readBalancer(balancer: BalancerName | BalancerSpec, place: string): void {
-  const { name, ...rest } = typeof balancer === 'object' ? balancer : { name: balancer };
-  if (!BALANCERS.includes(name)) {
-    throw scenarioError(`unknown balancer ${show(name)}`, place, `write one of ${BALANCERS.join(', ')}`);
-  }
-  const known = ['panicThreshold', ...(SETTINGS[name] ?? [])];
-  for (const [key, value] of Object.entries(rest)) {
-    if (!known.includes(key)) {
-      throw scenarioError(
-        `the balancer ${name} has no setting '${key}'`,
-        place,
-        `it has ${known.join(', ')}`,
-      );
-    }
-    if (key !== 'hashHeader') number(value, `balancer.${key}`, place, 0, 8_388_608);
-  }
 }
 
 /** A load, checked and completed. */

@@ -107,9 +107,8 @@ export class Plane {
 
   #messagesOf(endpoints: readonly Endpoint[]): Messages {
     const { service, codec } = this.options;
-    const plans = endpoints.map(({ address, id, draining, weight }) => ({
-      address,
-      id,
+    const plans = endpoints.map(({ address, id, draining, weight, priority, locality, localityWeight }) => ({
+      ...{ address, id, priority, locality, localityWeight },
       ...(draining ? { health: 'draining' as const } : {}),
       ...(weight === undefined || weight === 1 ? {} : { weight }),
     }));

@@ -1,6 +1,7 @@
 /** Discovery's truth: which instances are members, under which address; written to the endpoints file at each change. */
 import type { MEMBER_STATES } from '../journal/events.ts';
 import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import type { GroupFacts } from '../spec/world.ts';
 import { type EndpointEntry, EndpointsFile } from './sidecar/endpoints-file.ts';
 
 export type MemberState = (typeof MEMBER_STATES)[number];
@@ -11,6 +12,7 @@ export class Members {
   readonly #routing: RoutingSpec;
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
+  readonly #groups: readonly GroupFacts[];
   readonly #onChange: (instance: number, state: MemberState) => void;
   readonly #states = new Map<number, MemberState>();
   readonly #addresses = new Map<number, string>();
@@ -23,6 +25,7 @@ export class Members {
     onChange: (instance: number, state: MemberState) => void,
     weights: readonly number[] = [],
     routing: RoutingSpec = {},
+    groups: readonly GroupFacts[] = [],
   ) {
     this.#routing = routing;
     for (const cluster of [DEFAULT_CLUSTER, ...Object.keys(routing.clusters ?? {})]) {
@@ -30,6 +33,7 @@ export class Members {
     }
     this.#names = names;
     this.#weights = weights;
+    this.#groups = groups;
     this.#onChange = onChange;
   }
 
@@ -72,6 +76,7 @@ export class Members {
     const entry = {
       address: this.#addresses.get(instance) ?? '',
       id: this.#names[instance] ?? String(instance),
+      ...this.#groups[instance],
     };
     const weight = this.#weights[instance];
     const told = weight === undefined ? entry : { ...entry, weight };

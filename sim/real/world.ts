@@ -86,6 +86,7 @@ class RealWorld implements World {
       (instance, state) => this.note(Kind.memberState, -1, instance, MEMBER_STATES.indexOf(state), -1),
       mesh.weights,
       mesh.sidecar,
+      mesh.groups,
     );
     const endpointsFile = this.#members.path;
     const { discovery } = mesh.sidecar;

@@ -1,6 +1,7 @@
 /** What a check is: a consumer of journal events that ends in one of four verdicts. */
 import type { EventView, Kind } from '../journal/events.ts';
 import type { SidecarSpec } from './scenario.ts';
+import type { GroupFacts } from './world.ts';
 
 /**
  * `holds`: exercised and true. `violated`: with the first time and evidence. `not exercised`: nothing in the run
@@ -34,6 +35,8 @@ export interface CheckContext {
   sidecars: number;
   /** Weights by instance index; 1 behind the end. */
   weights: readonly number[];
+  /** Priority and locality by instance; behind the end none. */
+  groups?: readonly GroupFacts[];
   /** How many keys the load's calls have; 0: none. */
   keys: number;
   /** grpc-status numbers that the sidecar's retry policy may retry. */

@@ -19,6 +19,12 @@ export interface ServiceSpec {
   latency?: Latency;
   /** Weights of the instances by number, from 1; those behind the list's end have 1. */
   weights?: readonly number[];
+  /** Priorities by number, 0 (the best) to 127; behind the list's end 0. */
+  priorities?: readonly number[];
+  /** Where each is: 'region/zone', or less or more of it; behind the list's end nowhere. */
+  localities?: readonly string[];
+  /** By name of the locality; those that are not named have 1. */
+  localityWeights?: Readonly<Record<string, number>>;
   /** Time from start to ready; default 50 ms in the virtual world; in the real world what it takes. */
   startupMs?: number;
 }
@@ -49,6 +55,8 @@ export interface SidecarSpec extends FailoverSpec, RoutingSpec {
   };
   timeout?: { callMs?: number; connectMs?: number };
   tag?: string;
+  /** Where each sidecar is, by number, as the service's localities are written; behind the list's end as the last. */
+  localities?: readonly string[];
   /** How it learns of endpoints: default by whole sets that always arrive; `xds` from a control plane, over the xDS protocol; `registry` from leases. */
   discovery?: XdsSpec | RegistrySpec;
   /** At a drain: not ready, yet serving all who come, for so long; default 0. */

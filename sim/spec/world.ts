@@ -4,6 +4,13 @@ import type { Kind } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { LoadSpec, Latency, SidecarSpec } from './scenario.ts';
 
+/** What discovery says of an instance beside its address and weight: the group of endpoints that it is in. */
+export interface GroupFacts {
+  priority?: number;
+  locality?: string;
+  localityWeight?: number;
+}
+
 /** The mesh with every default filled in. */
 export interface MeshPlan {
   service: string;
@@ -14,6 +21,8 @@ export interface MeshPlan {
   latency: Latency;
   /** By instance; 1 behind the end. */
   weights?: readonly number[];
+  /** By instance; nothing is said of those behind the end. */
+  groups?: readonly GroupFacts[];
   startupMs: number;
   sidecar: SidecarSpec & { replicas: number };
   /** Instances that faults kill, restart or pause: in the real world each of these has a process of its own. */

@@ -2,6 +2,7 @@
 import { Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { Endpoint } from '../../proxy/policy/config.ts';
 import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import type { GroupFacts } from '../spec/world.ts';
 import type { Kernel } from './kernel.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 
@@ -42,6 +43,7 @@ export class Discovery {
   readonly #names: readonly string[];
   readonly #announcer: Announcer;
   readonly #weights: readonly number[];
+  readonly #groups: readonly GroupFacts[];
   readonly #routing: RoutingSpec;
   readonly #states: (MemberState | undefined)[] = [];
   #pushNs = -1;
@@ -52,11 +54,13 @@ export class Discovery {
     weights: readonly number[],
     announcer: Announcer,
     routing: RoutingSpec = {},
+    groups: readonly GroupFacts[] = [],
   ) {
     this.#routing = routing;
     this.#kernel = kernel;
     this.#names = names;
     this.#weights = weights;
+    this.#groups = groups;
     this.#announcer = announcer;
   }
 
@@ -87,7 +91,8 @@ export class Discovery {
       if (state === undefined || state === 'removed') return;
       const id = this.#names[instance] as string;
       const weight = this.#weights[instance] ?? 1;
-      const endpoint = { address: addressOf(instance), id, draining: state === 'draining', weight };
+      const draining = state === 'draining';
+      const endpoint = { address: addressOf(instance), id, draining, weight, ...this.#groups[instance] };
       sets.get(clusterOfInstance(this.#routing, instance))?.push(endpoint);
     });
     return sets;

@@ -18,24 +18,26 @@ import {
   DEFAULT_THROTTLE,
   type OutlierConfig,
 } from '../../proxy/policy/failover-config.ts';
-import { KEY_HEADER } from '../spec/balancer.ts';
+import { KEY_HEADER, ownFacts } from '../spec/balancer.ts';
 import type { FailoverSpec, OutlierSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 import { routingConfig } from './routing-config.ts';
 
 const DRAIN_MS = 1_000;
 
-export function sidecarConfig(spec: SidecarSpec): SidecarConfig {
-  return { ...plainConfig(spec), routing: routingConfig(spec, plainConfig) };
+/** `sidecar`: which of them. */
+export function sidecarConfig(spec: SidecarSpec, sidecar: number): SidecarConfig {
+  const plain = (one: SidecarSpec): SidecarConfig => plainConfig(one, sidecar);
+  return { ...plain(spec), routing: routingConfig(spec, plain) };
 }
 
 /** The same without routes. */
-function plainConfig(spec: SidecarSpec): SidecarConfig {
+function plainConfig(spec: SidecarSpec, sidecar: number): SidecarConfig {
   const { health, retry, timeout, balancer, tag, drainMs } = spec;
   const base = DEFAULT_SIDECAR_CONFIG;
   return {
     ...base,
-    balancer: balancerConfig(balancer),
+    balancer: { ...balancerConfig(balancer), ...ownFacts(spec.localities, sidecar) },
     health: health === undefined || health === null ? null : { ...DEFAULT_HEALTH, ...health },
     retry: { ...base.retry, ...retry },
     timeout: { ...base.timeout, ...timeout },

@@ -22,7 +22,7 @@ export type SidecarFactory = (
 export interface Surroundings {
   kernel: Kernel;
   pool: StreamPool;
-  config: SidecarConfig;
+  configOf: (sidecar: number) => SidecarConfig;
   instanceAt: ReadonlyMap<string, Instance>;
   indexOf: ReadonlyMap<string, number>;
   loads: readonly LoadSource[];
@@ -59,7 +59,7 @@ export class SidecarHost implements SidecarEnvironment {
     surroundings: Surroundings,
     make: SidecarFactory,
   ) {
-    const { kernel, pool, config, instanceAt, indexOf, loads } = surroundings;
+    const { kernel, pool, configOf, instanceAt, indexOf, loads } = surroundings;
     const { index, generation, slot } = place;
     this.index = index;
     this.generation = generation;
@@ -71,7 +71,7 @@ export class SidecarHost implements SidecarEnvironment {
     this.observer = new JournalObserver(index, kernel, indexOf);
     const first = kernel.random.fork('sidecar').fork(index);
     const random = generation === 0 ? first : first.fork('generation').fork(generation);
-    this.machine = make(config, this, this.observer, () => random.nextUnit());
+    this.machine = make(configOf(index), this, this.observer, () => random.nextUnit());
     this.enter();
     const session = this.machine.acceptDownstream();
     this.callers = new CallerLink(this, session);

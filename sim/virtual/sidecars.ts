@@ -4,6 +4,7 @@
  */
 import type { SidecarAct } from '../faults/controls.ts';
 import { Kind, SIDECAR_STATES } from '../journal/events.ts';
+import { usedCount } from '../spec/balancer.ts';
 import { DISCOVERY_NS, type Discovery } from './discovery.ts';
 import { type SidecarFactory, SidecarHost, type Surroundings } from './sidecar-host.ts';
 
@@ -39,7 +40,7 @@ export class Sidecars implements Iterable<SidecarHost> {
   constructor(count: number, surroundings: Surroundings, make: SidecarFactory, drainDelayMs: number) {
     this.#surroundings = surroundings;
     this.#make = make;
-    this.#drainNs = Math.round(surroundings.config.drainMs * 1e6);
+    this.#drainNs = Math.round(surroundings.configOf(0).drainMs * 1e6);
     this.#drainDelayNs = Math.round(drainDelayMs * 1e6);
     for (let index = 0; index < count; index++) {
       this.#generations.push(0);
@@ -94,8 +95,12 @@ export class Sidecars implements Iterable<SidecarHost> {
       if (before !== null && this.#serving[sidecar] !== before) return;
       const host = this.#machine(sidecar);
       this.discovery?.attach(host);
+      const { subsetSize } = this.#surroundings.configOf(sidecar).balancer;
       let endpoints = 0;
-      for (const set of this.discovery?.endpoints().values() ?? []) endpoints += set.length;
+      for (const set of this.discovery?.endpoints().values() ?? []) {
+        const priorities = set.map(({ priority = 0 }) => priority);
+        endpoints += usedCount(priorities, subsetSize);
+      }
       this.#lookWhether(host, endpoints, kernel.nowNs, before);
     });
   }

@@ -4,6 +4,7 @@ import { Random } from '../base/random.ts';
 import { constantSampler, lognormalSampler, type Sampler, uniformSampler } from '../base/sampler.ts';
 import type { Control } from '../faults/controls.ts';
 import type { Kind } from '../journal/events.ts';
+import { groupSettings, usedCount } from '../spec/balancer.ts';
 import type { Latency } from '../spec/scenario.ts';
 import type { World, WorldOptions } from '../spec/world.ts';
 import { Sidecar } from '../../proxy/core/sidecar.ts';
@@ -68,7 +69,7 @@ class VirtualWorld implements World {
     const surroundings = {
       kernel,
       pool: this.#pool,
-      config: sidecarConfig(mesh.sidecar),
+      configOf: (index: number) => sidecarConfig(mesh.sidecar, index),
       instanceAt: new Map(this.#instances.map((instance) => [addressOf(instance.index), instance])),
       indexOf: new Map(mesh.instanceNames.map((name, index) => [name, index])),
       loads: this.#loads,
@@ -77,13 +78,13 @@ class VirtualWorld implements World {
     const { replicas, drainDelayMs = 0 } = mesh.sidecar;
     this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
     const { discovery } = mesh.sidecar;
-    const { instanceNames, weights = [], sidecar, service } = mesh;
+    const { instanceNames, weights = [], groups = [], sidecar, service } = mesh;
     if (discovery?.kind === 'xds') this.#plane = new XdsPlane(kernel, discovery, service);
     else if (discovery?.kind === 'registry')
       this.#registry = new RegistryPlane(kernel, discovery, service, this.#instances, instanceNames, weights);
     const source = this.#plane ?? this.#registry;
     const announcer = source ?? new Announcement(this.#sidecars);
-    this.#discovery = new Discovery(kernel, instanceNames, weights, announcer, sidecar);
+    this.#discovery = new Discovery(kernel, instanceNames, weights, announcer, sidecar, groups);
     if (source !== null) for (const host of this.#sidecars) source.attach(host);
     this.#sidecars.discovery = this.#discovery;
     for (const instance of this.#instances)
@@ -98,24 +99,27 @@ class VirtualWorld implements World {
   }
 
   async start(): Promise<void> {
-    const { instances, sidecar } = this.#options.mesh;
+    const { instances, sidecar, groups = [] } = this.#options.mesh;
     const { replicas } = sidecar;
+    const { subsetSize } = groupSettings(sidecar.balancer);
+    const priorities = Array.from({ length: instances }, (_, index) => groups[index]?.priority ?? 0);
+    const used = usedCount(priorities, subsetSize);
     for (let index = 0; index < instances; index++) this.#instance(index).start();
     const limitNs = this.#kernel.nowNs + this.#options.mesh.startupMs * 1e6 + START_LIMIT_NS;
     // Asked after every event: only the first sidecar that is not up yet is looked at.
     let up = 0;
     const isUp = (): boolean => {
-      while (up < replicas && this.#sidecars.at(up).observer.pickable >= instances) up++;
+      while (up < replicas && this.#sidecars.at(up).observer.pickable >= used) up++;
       return up === replicas;
     };
     await this.#run(limitNs, isUp);
     if (isUp() || this.#options.signal.aborted) return;
-    const late = [...this.#sidecars].find(({ observer }) => observer.pickable < instances);
+    const late = [...this.#sidecars].find(({ observer }) => observer.pickable < used);
     throw new MeshwrightError(
       'MW_UPSTREAM',
       `the mesh did not come up within ${START_LIMIT_NS / 1e9} s of virtual time`,
       {
-        place: `sidecar ${late?.index}: ${late?.observer.pickable} of ${instances} instances can be picked`,
+        place: `sidecar ${late?.index}: ${late?.observer.pickable} of ${used} instances can be picked`,
         remedy: 'look at the health check and the connect timeout of the scenario',
       },
     );

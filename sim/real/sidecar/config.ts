@@ -1,6 +1,6 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
 import { LISTENER_NAME } from '../../plane/plane.ts';
-import { KEY_HEADER } from '../../spec/balancer.ts';
+import { KEY_HEADER, ownFacts } from '../../spec/balancer.ts';
 import type { FailoverSpec } from '../../spec/failover.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
@@ -18,14 +18,16 @@ const FAILOVER_SECTIONS = [
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;
 
-/** Only what was given; the sidecar fills in its own defaults. `source`: HOST:PORT of what it follows, and for which service. */
+/** Of one sidecar, by number. Only what was given; the sidecar fills in its own defaults. `source`: HOST:PORT of what it follows, and for which service. */
 export function sidecarConfig(
   spec: SidecarSpec,
+  sidecar: number,
   source?: { listen: string; service: string },
 ): Record<string, unknown> {
   const { drainMs = DRAIN_MS, drainDelayMs = 0 } = spec;
   const config: Record<string, unknown> = { drainMs, drainDelayMs };
-  Object.assign(config, policies(spec));
+  const own = ownFacts(spec.localities, sidecar);
+  Object.assign(config, policies(spec, own));
   if (spec.tag !== undefined) config['tag'] = spec.tag;
   if (spec.discovery?.kind === 'xds')
     config['discovery'] = { ...defined(spec.discovery), server: source?.listen, listener: LISTENER_NAME };
@@ -35,7 +37,7 @@ export function sidecarConfig(
   config['clusters'] = Object.fromEntries(
     Object.entries(spec.clusters ?? {}).map(([name, cluster]) => [
       name,
-      { endpoints: EndpointsFile.nameOf(name), ...policies(cluster) },
+      { endpoints: EndpointsFile.nameOf(name), ...policies(cluster, own) },
     ]),
   );
   config['routes'] = spec.routes;
@@ -45,9 +47,10 @@ export function sidecarConfig(
 /** The sections of a sidecar or of a cluster. */
 function policies(
   spec: Pick<SidecarSpec, 'balancer' | 'health' | 'retry' | 'timeout'> & FailoverSpec,
+  own: ReturnType<typeof ownFacts>,
 ): Record<string, unknown> {
   const config: Record<string, unknown> = {};
-  if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer);
+  if (spec.balancer !== undefined) config['balancer'] = balancer(spec.balancer, own);
   // No health section means no checks, which is also what null asks for.
   if (spec.health) config['health'] = { intervalMs: DEFAULT_HEALTH_INTERVAL_MS, ...defined(spec.health) };
   if (spec.retry !== undefined) config['retry'] = spec.retry;
@@ -56,10 +59,10 @@ function policies(
   return config;
 }
 
-function balancer(spec: NonNullable<SidecarSpec['balancer']>): object {
+function balancer(spec: NonNullable<SidecarSpec['balancer']>, own: ReturnType<typeof ownFacts>): object {
   const given = typeof spec === 'object' ? spec : { name: spec };
   const hashes = given.name === 'ring_hash' || given.name === 'maglev';
-  return { ...(hashes ? { hashHeader: KEY_HEADER } : {}), ...defined(given) };
+  return { ...(hashes ? { hashHeader: KEY_HEADER } : {}), ...own, ...defined(given) };
 }
 
 function defined(object: object): object {

@@ -2,8 +2,9 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_CLUSTER } from '../../spec/routing.ts';
+import type { GroupFacts } from '../../spec/world.ts';
 
-export interface EndpointEntry {
+export interface EndpointEntry extends GroupFacts {
   address: string;
   id: string;
   draining?: boolean;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { MeshwrightError } from '../../base/errors.ts';
 import type { SidecarAct } from '../../faults/controls.ts';
 import { Kind } from '../../journal/events.ts';
+import { groupSettings, usedCount } from '../../spec/balancer.ts';
 import type { MeshPlan } from '../../spec/world.ts';
 import { withDeadline } from '../process/child.ts';
 import type { ProcessTable } from '../process/table.ts';
@@ -54,15 +55,15 @@ export class SidecarFleet {
     const { mesh, folder, source, indexOfAddress, epochNs, table, recorder, now } = this.#options;
     const endpointsFile = source === null ? this.#options.endpointsFile : null;
     if (mesh.sidecar.replicas === 0) return;
-    const config = join(folder, 'sidecar.json');
     const followed = source === null ? undefined : { listen: source.listen, service: mesh.service };
-    writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar, followed), null, 1)}\n`);
     const hasNode = mesh.sidecar.discovery?.kind === 'xds';
     if (mesh.handsOver === true) this.#controlFolder = mkdtempSync(join(tmpdir(), 'mw-'));
     const controlFolder = this.#controlFolder;
     for (let index = 0; index < mesh.sidecar.replicas; index++) {
       const pickable = new Set<number>();
       this.#pickable.push(pickable);
+      const config = join(folder, `sidecar-${index}.json`);
+      writeFileSync(config, `${JSON.stringify(sidecarConfig(mesh.sidecar, index, followed), null, 1)}\n`);
       const common = { index, config, endpointsFile, hasNode, controlFolder, epochNs, table, recorder, now };
       const member = new SidecarMember({
         ...common,
@@ -83,14 +84,18 @@ export class SidecarFleet {
     await this.#members[sidecar]?.act(act, onLeftService);
   }
 
-  /** Resolves when each sidecar sees all these instances as pickable. Throws MW_UPSTREAM after a deadline. */
+  /** Resolves when each sidecar sees all these instances, or as many as it uses, as pickable. Throws MW_UPSTREAM after a deadline. */
   async waitPickable(instances: readonly number[]): Promise<void> {
+    const { sidecar: spec, groups = [] } = this.#options.mesh;
+    const priorities = instances.map((instance) => groups[instance]?.priority ?? 0);
+    const used = usedCount(priorities, groupSettings(spec.balancer).subsetSize);
     const missing = (): string[] =>
-      this.#pickable.flatMap((pickable, sidecar) =>
-        instances
+      this.#pickable.flatMap((pickable, sidecar) => {
+        if (pickable.size >= used) return [];
+        return instances
           .filter((index) => !pickable.has(index))
-          .map((index) => `sidecar ${sidecar}: ${this.#options.mesh.instanceNames[index]}`),
-      );
+          .map((index) => `sidecar ${sidecar}: ${this.#options.mesh.instanceNames[index]}`);
+      });
     const all = new Promise<void>((resolve) => {
       this.#onPickable = () => {
         if (missing().length === 0) resolve();

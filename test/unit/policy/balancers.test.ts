@@ -2,9 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Balancer } from '../../../proxy/policy/balancer.ts';
 import { untried } from '../../../proxy/policy/balancer.ts';
-import { BALANCER_NAMES, type BalancerName, DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
+import {
+  BALANCER_NAMES,
+  type BalancerName,
+  DEFAULT_BALANCER,
+  LOCALITY_MODES as MODES,
+  PRIORITY_DIALECTS as DIALECTS,
+} from '../../../proxy/policy/config.ts';
 import { makeBalancer } from '../../../proxy/policy/make-balancer.ts';
-import { BALANCERS } from '../../../sim/spec/balancer.ts';
+import { BALANCERS, GROUP_DEFAULTS, LOCALITY_MODES, PRIORITY_DIALECTS } from '../../../sim/spec/balancer.ts';
 import { seeded, TestMember } from './members.ts';
 
 function make(
@@ -74,8 +80,11 @@ describe.each(BALANCER_NAMES)('any balancer: %s', (name) => {
   });
 });
 
-it('scenarios name the balancers that there are', () => {
+it('scenarios name the balancers that there are, and checks assume their defaults', () => {
   expect(BALANCERS).toEqual(BALANCER_NAMES);
+  expect(PRIORITY_DIALECTS).toEqual(DIALECTS);
+  expect(LOCALITY_MODES).toEqual(MODES);
+  expect(DEFAULT_BALANCER).toMatchObject(GROUP_DEFAULTS);
 });
 
 it('one that was not tried is found wherever the search begins', () => {

@@ -1,0 +1,106 @@
+/** What one sidecar says of its endpoints, counted by group: one priority and one locality. */
+import { ENDPOINT_CHANGES, type EventView } from '../journal/events.ts';
+import type { GroupFacts } from '../spec/world.ts';
+
+/** The endpoints of one priority in one locality. */
+export interface Group {
+  readonly priority: number;
+  readonly locality: string;
+  readonly localityWeight: number;
+  /** Members, draining ones included. */
+  total: number;
+  pickable: number;
+  /** Those that could be picked also without panic. */
+  well: number;
+}
+
+class Seen {
+  member = false;
+  pickable = false;
+  unhealthy = false;
+  /** It has not shown yet whether it is well: whether it counts cannot be told from outside. */
+  fresh = false;
+}
+
+export class EndpointView {
+  /** By priority, then by locality. */
+  readonly groups: readonly Group[];
+  /** By instance: its group's place in that list. */
+  readonly groupOf: readonly number[];
+  readonly #seen: readonly Seen[];
+  #fresh = 0;
+
+  /** `facts` by instance, as many as there are `instances` or fewer. */
+  constructor(instances: number, facts: readonly GroupFacts[]) {
+    const groups = new Map<string, Group>();
+    const own = Array.from({ length: instances }, (_, instance) => {
+      const { priority = 0, locality = '', localityWeight = 1 } = facts[instance] ?? {};
+      const key = `${priority} ${locality}`;
+      const counts = { total: 0, pickable: 0, well: 0 };
+      const group = groups.get(key) ?? { priority, locality, localityWeight, ...counts };
+      groups.set(key, group);
+      return group;
+    });
+    this.groups = [...groups.values()].sort(
+      (a, b) => a.priority - b.priority || (a.locality < b.locality ? -1 : 1),
+    );
+    this.groupOf = own.map((group) => this.groups.indexOf(group));
+    this.#seen = Array.from({ length: instances }, () => new Seen());
+  }
+
+  /** True while it can be told what each group counts. */
+  get isClear(): boolean {
+    return this.#fresh === 0;
+  }
+
+  /** Takes an endpointChanged event of the sidecar; true when it changes a count. */
+  change({ instance, code }: EventView): boolean {
+    const seen = this.#seen[instance];
+    if (seen === undefined) return false;
+    this.#count(seen, instance, -1);
+    const before = { ...seen };
+    switch (ENDPOINT_CHANGES[code]) {
+      case 'added':
+        Object.assign(seen, { member: true, pickable: false, unhealthy: false, fresh: true });
+        break;
+      case 'removed':
+        Object.assign(seen, { member: false, pickable: false, fresh: false });
+        break;
+      case 'pickable':
+        // Load may begin with endpoints that were there before.
+        Object.assign(seen, { member: true, pickable: true, fresh: false });
+        break;
+      case 'unpickable':
+        seen.pickable = false;
+        break;
+      case 'healthy':
+        seen.unhealthy = false;
+        break;
+      case 'unhealthy':
+        Object.assign(seen, { unhealthy: true, fresh: false });
+        break;
+      default:
+    }
+    this.#count(seen, instance, 1);
+    return (
+      before.member !== seen.member ||
+      before.pickable !== seen.pickable ||
+      before.unhealthy !== seen.unhealthy ||
+      before.fresh !== seen.fresh
+    );
+  }
+
+  /** Of the instance that was told of last. */
+  isPickable(instance: number): boolean {
+    return this.#seen[instance]?.pickable === true;
+  }
+
+  #count(seen: Seen, instance: number, by: 1 | -1): void {
+    const group = this.groups[this.groupOf[instance] as number] as Group;
+    if (seen.member) group.total += by;
+    if (seen.fresh) this.#fresh += by;
+    if (!seen.pickable) return;
+    group.pickable += by;
+    if (!seen.unhealthy) group.well += by;
+  }
+}

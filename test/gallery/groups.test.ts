@@ -1,0 +1,122 @@
+/** Planted bugs of priorities and localities: each turns a check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bug, runBug } from './plant.ts';
+
+interface Exhibit extends Bug {
+  check: string;
+  words: RegExp;
+}
+
+/** `service` and `balancer`: their settings. */
+const scenarioOf = (service: string, balancer: string, faults: string, check: string): string =>
+  `{ mesh: { services: { greeter: { ${service} } }, sidecar: { balancer: { name: 'round_robin', ${balancer} }, localities: ['a'], health: { intervalMs: 100 } } },
+     load: load.open({ ratePerSecond: 200, forMs: 3000 }), faults: (at) => [${faults}], checks: [check.${check}()] }`;
+
+const PRIORITIES = 'instances: 6, priorities: [0, 0, 0, 0, 1, 1]';
+const ONE_DIES = "at(1000).kill('greeter/0')";
+const ALL_BUT_ONE_DIE = "at(1000).kill('greeter/0'), at(1000).kill('greeter/1'), at(1000).kill('greeter/2')";
+const ZONES = "instances: 5, localities: ['a', 'a', 'b', 'b', 'b'], localityWeights: { a: 3 }";
+
+const EXHIBITS: Exhibit[] = [
+  {
+    name: 'spills-over-too-early',
+    changes: [
+      {
+        file: 'proxy/policy/group-shares.js',
+        line: 'return Math.min(1, (config.overprovisioning * well) / total);',
+        becomes: 'return well / total;',
+      },
+    ],
+    scenario: scenarioOf(PRIORITIES, "priorities: 'envoy'", ONE_DIES, 'priorityFailover'),
+    check: 'priorityFailover',
+    words: /sent a call to greeter\/\d of priority 1, which should get none \(priority 0: 3 of 4 well/,
+  },
+  {
+    name: 'does-not-spill-over',
+    changes: [
+      {
+        file: 'proxy/policy/group-shares.js',
+        line: 'return Math.min(1, (config.overprovisioning * well) / total);',
+        becomes: 'return 1;',
+      },
+    ],
+    scenario: scenarioOf(PRIORITIES, "priorities: 'envoy'", ALL_BUT_ONE_DIE, 'priorityFailover'),
+    check: 'priorityFailover',
+    words: /had sent \d+ of \d+ calls to priority 0, where a share of 35\.0 % makes it/,
+  },
+  {
+    name: 'never-returns-to-the-best-priority',
+    changes: [
+      {
+        file: 'proxy/policy/grouped.js',
+        line: 'if (now === before)',
+        becomes: 'if (now === before || (now > before && this.#ends.length > 0))',
+      },
+    ],
+    scenario: scenarioOf(
+      PRIORITIES,
+      "priorities: 'envoy'",
+      `${ALL_BUT_ONE_DIE}, at(1500).restart('greeter/0'), at(1500).restart('greeter/1')`,
+      'priorityFailover',
+    ),
+    check: 'priorityFailover',
+    words: /calls to priority 1, where a share of 30\.0 % makes it \d\.\d \(priority 0: 2 of 4 well/,
+  },
+  {
+    name: 'spills-over-by-share-where-grpc-does-not',
+    changes: [
+      {
+        file: 'proxy/policy/group-shares.js',
+        line: "if (config.priorities !== 'envoy')",
+        becomes: "if (config.priorities === 'ignore')",
+      },
+    ],
+    scenario: scenarioOf(PRIORITIES, "priorities: 'a56'", ALL_BUT_ONE_DIE, 'priorityFailover'),
+    check: 'priorityFailover',
+    words: /of priority 1, which should get none \(priority 0: 1 of 4 well/,
+  },
+  {
+    name: 'weights-of-localities-are-ignored',
+    changes: [
+      {
+        file: 'proxy/policy/group-shares.js',
+        line: 'localityWeight * Math.min(1, (overprovisioning * well) / (total || 1))',
+        becomes: 'total',
+      },
+    ],
+    scenario: scenarioOf(ZONES, "localities: 'weighted'", '', 'localityShare'),
+    check: 'localityShare',
+    words: /calls to locality (a, where a share of 75|b, where a share of 25)\.0 % makes it/,
+  },
+  {
+    name: 'keeps-more-than-its-zone-can-bear',
+    changes: [
+      {
+        file: 'proxy/policy/group-shares.js',
+        line: 'const kept = Math.min(1, near / part);',
+        becomes: 'const kept = 1;',
+      },
+    ],
+    scenario: scenarioOf(ZONES, "localities: 'nearest'", '', 'localityShare'),
+    check: 'localityShare',
+    words: /calls to locality (a, where a share of 80|b, where a share of 20)\.0 % makes it/,
+  },
+];
+
+const found = (bug: Exhibit, planted: boolean) => {
+  const record = runBug(bug, planted);
+  expect(record.error).toBeNull();
+  return record.verdicts.find((one) => one.check === bug.check);
+};
+
+describe.each(EXHIBITS)('planted: $name', (bug) => {
+  test('the check turns red and says why', () => {
+    const verdict = found(bug, true);
+    expect(verdict?.explanation).toMatch(bug.words);
+    expect(verdict?.outcome).toBe('violated');
+  });
+
+  test('its mirror holds', () => {
+    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
+  });
+});

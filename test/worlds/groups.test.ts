@@ -1,0 +1,51 @@
+/** Groups of endpoints in both worlds: what a scenario says of them reaches the sidecars, whatever tells them. */
+import { describe, expect, test } from 'vitest';
+import { check } from '../../sim/checks/index.ts';
+import { load } from '../../sim/engine/load.ts';
+import type { CheckSpec } from '../../sim/spec/check.ts';
+import type { ServiceSpec, SidecarSpec } from '../../sim/spec/scenario.ts';
+import { runIn } from './arms.ts';
+
+interface Case {
+  service: ServiceSpec;
+  sidecar: SidecarSpec;
+  check: CheckSpec;
+}
+
+const CASES: Record<string, Case> = {
+  '[LB-20] priorities by health': {
+    service: { instances: 5, priorities: [0, 0, 0, 1, 1] },
+    sidecar: { balancer: 'round_robin' },
+    check: check.priorityFailover(),
+  },
+  '[LB-21] weights of localities, over xDS': {
+    service: { instances: 4, localities: ['eu/a', 'eu/b', 'eu/b', 'eu/b'], localityWeights: { 'eu/a': 3 } },
+    sidecar: {
+      discovery: { kind: 'xds' },
+      balancer: { name: 'least_request', localities: 'weighted' },
+    },
+    check: check.localityShare(),
+  },
+  '[LB-21] each sidecar has a locality of its own': {
+    service: { instances: 4, localities: ['eu/a', 'eu/a', 'eu/b', 'eu/b'] },
+    sidecar: {
+      replicas: 2,
+      localities: ['eu/a', 'eu/b'],
+      balancer: { name: 'round_robin', localities: 'nearest' },
+    },
+    check: check.localityShare(),
+  },
+};
+
+describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
+  test.each(Object.entries(CASES))('%s', async (_name, { service, sidecar, check: judged }) => {
+    const seen = await runIn(world, 'groups', {
+      mesh: { services: { greeter: service }, sidecar: { health: { intervalMs: 100 }, ...sidecar } },
+      load: load.open({ ratePerSecond: 200, forMs: 2_500 }),
+      faults: (at) => [at(500).kill('greeter/0'), at(600).kill('greeter/1')],
+      checks: [judged],
+    });
+    for (const { check: name, outcome, explanation } of seen.record.verdicts)
+      expect([name, outcome, explanation]).toEqual([name, 'holds', explanation]);
+  });
+});
