@@ -37,6 +37,7 @@ export class Call extends CallRequest {
     if (timeoutNs === -1) timeoutNs = context.callNs === 0 ? -1 : context.callNs;
     else if (timeoutNs === -2) return this.answer(GRPC.internal, 'malformed grpc-timeout in the request');
     else if (timeoutNs === 0) return this.answer(GRPC.deadlineExceeded, 'the deadline had passed on arrival');
+    else if (timeoutNs > context.callMaxNs) timeoutNs = context.callMaxNs;
     if (timeoutNs > 0) context.timers.arm(this, context.nowNs, timeoutNs);
     if (context.gate !== null && !context.gate.admits(this)) return;
     const upstream = context.pickFirst(this.request);

@@ -1,7 +1,7 @@
 /** What all parts of one machine share: time, configuration, counters, pools, the balancer, and calls that wait for an endpoint. */
 import type { AttemptOutcome, Balancer } from '../policy/balancer.ts';
 import { ConcurrencyLimit } from '../policy/concurrency-limit.ts';
-import type { SidecarConfig } from '../policy/config.ts';
+import { hashes, type SidecarConfig } from '../policy/config.ts';
 import { hashText } from '../policy/hash.ts';
 import type { Grouped } from '../policy/grouped.ts';
 import { LOAD_REPORT_TRAILER, readLoadReport } from '../policy/load-report.ts';
@@ -49,7 +49,9 @@ export class Context {
   readonly random: () => number;
   readonly attemptsMax: number;
   readonly perTryNs: number;
+  /** The deadline of a call that brings none, 0: none; and the longest of any. */
   readonly callNs: number;
+  readonly callMaxNs: number;
   readonly timers: TimerTable;
   readonly answers: Answers;
   readonly counters: Counters;
@@ -69,8 +71,8 @@ export class Context {
   readonly readsReports: boolean;
   /** Somebody wants to know how long attempts take. */
   readonly timesAttempts: boolean;
-  /** The request header that the balancer hashes; '' for none. */
-  readonly #hashHeader: string;
+  /** The request header that the balancer hashes; null: it hashes nothing. */
+  readonly #hashHeader: string | null;
   /** Null: nobody is ejected. */
   readonly outliers: Outliers | null;
   readonly throttle: RetryThrottle | null;
@@ -120,7 +122,9 @@ export class Context {
     this.random = random;
     this.attemptsMax = Math.max(1, Math.min(config.retry.attempts, ATTEMPTS_MAX));
     this.perTryNs = config.retry.perTryTimeoutMs * 1e6;
-    this.callNs = config.timeout.callMs * 1e6;
+    const { callMs, callMaxMs } = config.timeout;
+    this.callMaxNs = callMaxMs === 0 ? Infinity : callMaxMs * 1e6;
+    this.callNs = callMs === 0 ? callMaxMs * 1e6 : Math.min(callMs * 1e6, this.callMaxNs);
     this.#tag = config.tag === null || config.tag === '' ? null : new TextEncoder().encode(config.tag);
     this.groups = cluster === null ? makeGroups<Upstream>(config.balancer, random) : cluster.groups;
     if (cluster !== null) this.balancer = cluster.balancer;
@@ -129,7 +133,7 @@ export class Context {
     if (cluster !== null) this.concurrency = cluster.concurrency;
     else this.concurrency = config.concurrency === null ? null : new ConcurrencyLimit(config.concurrency);
     this.timesAttempts = this.balancer.timesAttempts || this.concurrency !== null;
-    this.#hashHeader = config.balancer.hashHeader;
+    this.#hashHeader = hashes(config.balancer) ? config.balancer.hashHeader : null;
     // What remembers something is the cluster's; its routes only ask it.
     if (cluster !== null) this.outliers = cluster.outliers;
     else this.outliers = config.outlier === null ? null : new Outliers(this, config.outlier);
@@ -141,11 +145,14 @@ export class Context {
   }
 
   pickFirst(request: HeaderBlock): Upstream | null {
-    return this.balancer.pick(this.nowNs, this.#hashHeader === '' ? 0 : this.#keyOf(request));
+    return this.balancer.pick(
+      this.nowNs,
+      this.#hashHeader === null ? 0 : this.#keyOf(request, this.#hashHeader),
+    );
   }
 
   pickRetry(request: HeaderBlock, tried: readonly Upstream[]): Upstream | null {
-    const key = this.#hashHeader === '' ? 0 : this.#keyOf(request);
+    const key = this.#hashHeader === null ? 0 : this.#keyOf(request, this.#hashHeader);
     return this.balancer.pickRetry(tried, this.nowNs, key);
   }
 
@@ -259,8 +266,8 @@ export class Context {
   }
 
   /** Without the header any key will do (gRFC A42). */
-  #keyOf(request: HeaderBlock): number {
-    const text = request.get(this.#hashHeader);
+  #keyOf(request: HeaderBlock, header: string): number {
+    const text = request.get(header);
     return text === undefined ? Math.floor(this.random() * 4_294_967_296) : hashText(text);
   }
 }

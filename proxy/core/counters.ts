@@ -32,6 +32,9 @@ export class Counters {
   /** Copies of calls, which are not counted as calls; and those that were one too many at a time. */
   mirrorsStarted = 0;
   mirrorsDropped = 0;
+  /** Of outlier detection, once the cluster is gone: until then its detector has them. */
+  ejections = 0;
+  ejectionsOverCap = 0;
   /** Load reports that were taken, and those that were none. */
   loadReports = 0;
   loadReportsMalformed = 0;

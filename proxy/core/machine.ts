@@ -1,5 +1,6 @@
 /** What a driver (sockets or virtual network) sees of the sidecar: the interfaces that `Sidecar` and its sessions implement. */
 import type { Endpoint } from '../policy/config.ts';
+import type { RoutingConfig } from '../policy/routes/config.ts';
 import type { Link, LinkEvents } from '../wire/link.ts';
 
 /** One connection to one endpoint, from the wish to have it until its end. It is the `LinkEvents` of the carrier. */
@@ -115,6 +116,12 @@ export interface SidecarMachine {
    * comes twice is one endpoint. The set of a cluster that is not there is not kept.
    */
   handleEndpoints(endpoints: readonly Endpoint[], cluster?: string): void;
+  /**
+   * Replaces clusters and routes whole; null: calls go to the one cluster there is. What is the same as before stays as it is, with
+   * its endpoints and connections; of another cluster, or one whose policies changed, the endpoints have to be told anew. Calls
+   * end where they began: what they need of a cluster that is named no more stays until the last of them is over.
+   */
+  handleRouting(routing: RoutingConfig | null): void;
   /** Begins the end: GOAWAY in two steps, calls in flight finish. */
   drain(): void;
   /** Ends every call that is alive now: UNAVAILABLE to its caller (a reset to one that does not read), a cancel to its endpoint. */

@@ -27,6 +27,11 @@ export class Outliers implements TimerOwner {
     if (!this.#timer.armed) this.#arm();
   }
 
+  /** Its cluster is gone. */
+  stop(): void {
+    this.#context.timers.cancel(this.#timer);
+  }
+
   handleTimer(): void {
     this.detector.sweep(this.#context.nowNs);
     this.#arm();

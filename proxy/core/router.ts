@@ -1,9 +1,11 @@
 /** Sends each call to its route: the first that matches says which cluster, with which policies, changes and copies. */
 import type { SidecarConfig } from '../policy/config.ts';
 import {
+  type ClusterConfig,
   DEFAULT_CLUSTER,
   type RewriteConfig,
   type RouteConfig,
+  type RouteTarget,
   type RoutingConfig,
 } from '../policy/routes/config.ts';
 import { rewrite } from '../policy/routes/rewrite.ts';
@@ -31,32 +33,41 @@ interface Route {
   mirrors: Mirrors | null;
 }
 
+/** What a router goes on with of the one before it. */
+export interface Before {
+  readonly router: Router | null;
+  /** Clusters that are there, in use or not. */
+  readonly clusters: readonly Context[];
+}
+
 export class Router {
   /** Every context besides the machine's first: clusters, what routes have of their own, and that of calls without a route. */
-  readonly contexts: Context[] = [];
+  readonly contexts = new Set<Context>();
   /** By name, the default one included. */
   readonly clusters = new Map<string, Context>();
-  /** Of all that count calls, the base's not among them. */
-  readonly counters: Counters[] = [];
   readonly #base: Context;
   readonly #table: RouteTable;
   readonly #routes: readonly Route[];
+  /** Each route by all that it says but its match; routes with equal ones are apart. */
+  readonly #made = new Map<string, Route[]>();
   /** For calls that no route takes. */
   readonly #nowhere: Context;
 
-  constructor(base: Context, { clusters, routes }: RoutingConfig) {
+  constructor(base: Context, { clusters, routes }: RoutingConfig, { router, clusters: there }: Before) {
     this.#base = base;
     this.clusters.set(DEFAULT_CLUSTER, base);
-    for (const { name, policies } of clusters) {
-      const context = this.#context({ ...base.config, ...policies }, null);
-      context.name = name;
-      this.clusters.set(name, context);
-    }
+    for (const cluster of clusters) this.clusters.set(cluster.name, this.#own(cluster, there));
     this.#table = new RouteTable(routes.map(({ match }) => match));
-    this.#routes = routes.map((route) => this.#route(route));
-    this.#nowhere = this.#context(base.config, null);
-    this.#nowhere.emptyStatus = GRPC.unimplemented;
-    this.#nowhere.emptyReason = 'no route takes this call: its path, authority and headers match none';
+    this.#nowhere = router === null ? this.#makeNowhere() : router.#nowhere;
+    this.contexts.add(this.#nowhere);
+    // Routes for several authorities have one and the same list of targets.
+    const known = new Map<readonly RouteTarget[], Route>();
+    this.#routes = routes.map((route) => {
+      const { targets } = route;
+      const made = known.get(targets) ?? this.#route(route, router);
+      known.set(targets, made);
+      return made;
+    });
   }
 
   /** A call begins. */
@@ -73,7 +84,46 @@ export class Router {
       (stream.user as Call).mirror = mirrors.begin(request, endStream);
   }
 
-  #route({ targets, mirror, rewrite: change }: RouteConfig): Route {
+  /** The cluster's context: the one that is there, if its policies are the same. */
+  #own({ name, policies }: ClusterConfig, there: readonly Context[]): Context {
+    const config = { ...this.#base.config, ...policies };
+    const text = JSON.stringify(config);
+    const same = there.find((one) => one.name === name && JSON.stringify(one.config) === text);
+    const context = same ?? this.#context(config, null);
+    context.name = name;
+    this.contexts.add(context);
+    return context;
+  }
+
+  #makeNowhere(): Context {
+    const context = this.#context(this.#base.config, null);
+    context.emptyStatus = GRPC.unimplemented;
+    context.emptyReason = 'no route takes this call: its path, authority and headers match none';
+    return context;
+  }
+
+  /** The same one as before, if it says the same and its clusters are the same. */
+  #route(route: RouteConfig, before: Router | null): Route {
+    const key = JSON.stringify({ ...route, match: null });
+    const old = before === null ? undefined : before.#made.get(key);
+    const at = old === undefined ? -1 : old.findIndex((one) => this.#isCurrent(one, route));
+    const made = at < 0 ? this.#make(route) : ((old as Route[]).splice(at, 1)[0] as Route);
+    for (const context of made.contexts) this.contexts.add(context);
+    if (made.mirrors !== null) this.contexts.add(made.mirrors.context);
+    const list = this.#made.get(key);
+    if (list === undefined) this.#made.set(key, [made]);
+    else list.push(made);
+    return made;
+  }
+
+  #isCurrent({ contexts, mirrors }: Route, { targets, mirror }: RouteConfig): boolean {
+    return (
+      targets.every(({ cluster }, at) => contexts[at]?.cluster === this.#cluster(cluster)) &&
+      (mirror === null || mirrors?.context.cluster === this.#cluster(mirror.cluster))
+    );
+  }
+
+  #make({ targets, mirror, rewrite: change }: RouteConfig): Route {
     const contexts: Context[] = [];
     for (const { cluster, policies } of targets) {
       const own = this.#cluster(cluster);
@@ -82,25 +132,30 @@ export class Router {
         policies === null ? own : this.#context({ ...own.config, ...policies }, own, null, sibling),
       );
     }
-    const split = targets.length === 1 ? null : new Split(targets.map(({ weight }) => weight));
-    let mirrors: Mirrors | null = null;
-    if (mirror !== null) {
-      const own = this.#cluster(mirror.cluster);
-      const { retry, timeout } = own.config;
-      const callMs = timeout.callMs === 0 ? MIRROR_MS : timeout.callMs;
-      const once = {
-        ...own.config,
-        tag: null,
-        hedging: null,
-        // A copy must not take what a call could need.
-        rateLimit: null,
-        retry: { ...retry, attempts: 1 },
-        timeout: { ...timeout, callMs },
-      };
-      const copies = this.#context(once, own, new Counters());
-      mirrors = new Mirrors(copies, mirror.share, mirror.concurrentMax, this.#base.counters);
-    }
-    return { contexts, split, rewrite: change === null ? null : rewriter(change), mirrors };
+    if (targets.length === 0) contexts.push(this.#nowhere);
+    return {
+      contexts,
+      split: contexts.length === 1 ? null : new Split(targets.map(({ weight }) => weight)),
+      rewrite: change === null ? null : rewriter(change),
+      mirrors: mirror === null ? null : this.#mirrors(mirror),
+    };
+  }
+
+  #mirrors({ cluster, share, concurrentMax }: NonNullable<RouteConfig['mirror']>): Mirrors {
+    const own = this.#cluster(cluster);
+    const { retry, timeout } = own.config;
+    const callMs = timeout.callMs === 0 ? MIRROR_MS : timeout.callMs;
+    const once = {
+      ...own.config,
+      tag: null,
+      hedging: null,
+      // A copy must not take what a call could need.
+      rateLimit: null,
+      retry: { ...retry, attempts: 1 },
+      timeout: { ...timeout, callMs },
+    };
+    const copies = this.#context(once, own, new Counters());
+    return new Mirrors(copies, share, concurrentMax, this.#base.counters);
   }
 
   #cluster(name: string): Context {
@@ -115,13 +170,12 @@ export class Router {
     counters: Counters | null = null,
     sibling: Context | null = null,
   ): Context {
-    const { environment, observer, random } = this.#base;
+    const { environment, observer, random, nowNs } = this.#base;
     // Copies are nobody's calls: what is told of calls is not told of them.
     const told = counters === null ? observer : null;
     const kin = { base: this.#base, cluster, counters, sibling };
     const context = new Context(config, environment, told, random, kin);
-    this.contexts.push(context);
-    if (cluster === null) this.counters.push(context.counters);
+    context.nowNs = nowNs;
     return context;
   }
 }

@@ -1,13 +1,12 @@
 /** The sidecar's machine: streams in, streams out, time passed in. Its drivers are proxy/host (sockets) and sim/virtual. */
 import type { Endpoint, SidecarConfig } from '../policy/config.ts';
-import { DEFAULT_CLUSTER } from '../policy/routes/config.ts';
+import { DEFAULT_CLUSTER, type RoutingConfig } from '../policy/routes/config.ts';
 import { Context } from './context.ts';
+import { Contexts } from './contexts.ts';
 import { Counters } from './counters.ts';
 import { DownstreamSession } from './downstream-session.ts';
 import type { ClusterEndpoint, SidecarEnvironment, SidecarMachine, SidecarStats } from './machine.ts';
 import type { Observer } from './observer.ts';
-import { EndpointSet } from './endpoint-set.ts';
-import { Router } from './router.ts';
 import { GRPC, H2 } from './statuses.ts';
 import { OwnedTimer } from './timers.ts';
 
@@ -17,14 +16,10 @@ const SHUTDOWN_MESSAGE = 'the sidecar is shutting down, and its time to drain is
 
 export class Sidecar implements SidecarMachine {
   readonly #context: Context;
+  readonly #contexts: Contexts;
   readonly #sessions = new Set<DownstreamSession>();
-  /** Each cluster by its name. */
-  readonly #sets = new Map<string, EndpointSet>();
   readonly #drainTimer: OwnedTimer;
   #goneAway = false;
-  /** All contexts; there is one without routes. */
-  readonly #contexts: readonly Context[];
-  readonly #counters: readonly Counters[];
 
   /** `random`: uniform in [0, 1). `observer`: null in production. */
   constructor(
@@ -33,20 +28,13 @@ export class Sidecar implements SidecarMachine {
     observer: Observer | null,
     random: () => number,
   ) {
-    const context = new Context(config, environment, observer, random);
-    this.#context = context;
-    const router = config.routing === null ? null : new Router(context, config.routing);
-    context.router = router;
-    this.#contexts = router === null ? [context] : [context, ...router.contexts];
-    this.#counters = router === null ? [context.counters] : [context.counters, ...router.counters];
-    for (const [name, cluster] of router?.clusters ?? [[DEFAULT_CLUSTER, context]]) {
-      this.#sets.set(name, new EndpointSet(cluster));
-    }
+    this.#context = new Context(config, environment, observer, random);
+    this.#contexts = new Contexts(this.#context);
     this.#drainTimer = new OwnedTimer({ handleTimer: () => this.#goAwayFinally() });
   }
 
   advance(nowNs: number): void {
-    for (const context of this.#contexts) context.nowNs = nowNs;
+    for (const context of this.#contexts.all) context.nowNs = nowNs;
   }
 
   acceptDownstream(): DownstreamSession {
@@ -62,7 +50,11 @@ export class Sidecar implements SidecarMachine {
   }
 
   handleEndpoints(endpoints: readonly Endpoint[], cluster: string = DEFAULT_CLUSTER): void {
-    this.#sets.get(cluster)?.handle(endpoints);
+    this.#contexts.sets.get(cluster)?.handle(endpoints);
+  }
+
+  handleRouting(routing: RoutingConfig | null): void {
+    this.#contexts.setRouting(routing);
   }
 
   drain(): void {
@@ -74,7 +66,7 @@ export class Sidecar implements SidecarMachine {
   }
 
   endCalls(): void {
-    for (const call of this.#contexts.flatMap((context) => context.callRecords())) {
+    for (const call of this.#contexts.all.flatMap((context) => context.callRecords())) {
       const { stream } = call;
       if (stream === null) continue;
       if (stream.queuedBytes === 0) call.endHere('cancelled', GRPC.unavailable, SHUTDOWN_MESSAGE);
@@ -96,12 +88,13 @@ export class Sidecar implements SidecarMachine {
 
   /** Every endpoint has shown whether it can be reached. */
   get settled(): boolean {
-    return this.#contexts.every(({ warming }) => warming === 0);
+    for (const { context } of this.#contexts.sets.values()) if (context.warming > 0) return false;
+    return true;
   }
 
   get callsAlive(): number {
     let alive = 0;
-    for (const counters of this.#counters) alive += counters.callsAlive;
+    for (const counters of this.#contexts.counters()) alive += counters.callsAlive;
     return alive;
   }
 
@@ -109,28 +102,24 @@ export class Sidecar implements SidecarMachine {
   get notReadyReason(): string {
     if (this.#context.draining) return 'draining';
     if (this.#pickable) return '';
-    return [...this.#sets.values()].map(({ context }) => context.trouble()).join('; ');
+    const contexts = [...this.#contexts.sets.values()].map(({ context }) => context);
+    // Where all calls have routes, nobody need have endpoints outside of their clusters.
+    const asked = contexts.filter((one) => one !== this.#context || one.members.length > 0);
+    return (asked.length === 0 ? contexts : asked).map((context) => context.trouble()).join('; ');
   }
 
   stats(): SidecarStats {
-    const counters = Counters.total(this.#counters);
-    let [ejections, ejectionsOverCap, ejected] = [0, 0, 0];
-    for (const { context } of this.#sets.values()) {
-      if (context.outliers === null) continue;
-      const { detector } = context.outliers;
-      ejections += detector.ejections;
-      ejectionsOverCap += detector.ejectionsOverCap;
-      ejected += detector.ejected;
-    }
+    const counters = Counters.total(this.#contexts.counters());
     const { callsAlive } = counters;
     const callsByStatus = [...counters.callsByStatus];
-    return { ...counters, callsAlive, callsByStatus, ejections, ejectionsOverCap, endpointsEjected: ejected };
+    return { ...counters, callsAlive, callsByStatus, ...this.#contexts.ejections() };
   }
 
   clusters(): ClusterEndpoint[] {
-    return [...this.#sets].flatMap(([cluster, { context }]) => {
+    const { sets } = this.#contexts;
+    return [...sets].flatMap(([cluster, { context }]) => {
       const checked = context.config.health !== null;
-      const named = this.#sets.size === 1 ? {} : { cluster };
+      const named = sets.size === 1 ? {} : { cluster };
       return context.members.map((upstream) => ({
         id: upstream.id,
         ...named,
@@ -153,7 +142,8 @@ export class Sidecar implements SidecarMachine {
 
   /** Some cluster can take calls. */
   get #pickable(): boolean {
-    return this.#contexts.some(({ pickable }) => pickable > 0);
+    for (const { context } of this.#contexts.sets.values()) if (context.pickable > 0) return true;
+    return false;
   }
 
   #goAwayFinally(): void {

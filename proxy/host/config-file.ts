@@ -73,6 +73,7 @@ function clusterTexts(given: Sections, beside: Beside): RawOptions {
     'per-try-timeout-ms': text(retry?.perTryTimeoutMs),
     'retry-buffer-bytes': text(retry?.bufferBytesMax),
     'call-timeout-ms': text(timeout?.callMs),
+    'timeout.callMaxMs': text(timeout?.callMaxMs),
     'connect-timeout-ms': text(timeout?.connectMs),
     ...failoverTexts(given),
   };

@@ -150,6 +150,7 @@ const PLAIN_SCHEMA = z.strictObject({
   timeout: z
     .strictObject({
       callMs: milliseconds('deadline for calls that bring none'),
+      callMaxMs: milliseconds('longest deadline of any call, whatever it brings; 0: no bound'),
       connectMs: milliseconds('time to connect to an endpoint'),
     })
     .optional(),

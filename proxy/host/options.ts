@@ -121,6 +121,7 @@ function readPolicies(read: OptionReader): ClusterPolicies {
     },
     timeout: {
       callMs: read.number('call-timeout-ms', timeout.callMs, 0, 86_400_000),
+      callMaxMs: read.number('timeout.callMaxMs', timeout.callMaxMs, 0, 86_400_000),
       connectMs: read.number('connect-timeout-ms', timeout.connectMs, 1, 600_000),
     },
     ...readFailover(read),

@@ -1,17 +1,14 @@
 /** What the configuration file says about clusters and routes, out of the shape of the flags: completed, and checked as a whole. */
 import type { SidecarConfig } from '../policy/config.ts';
+import { areNames, headerName, isChangeable, isPattern, isSendable } from '../policy/routes/allowed.ts';
+import { buildRouting, type SaidRoute } from '../policy/routes/build.ts';
 import {
-  type ClusterConfig,
   type ClusterPolicies,
   DEFAULT_CLUSTER,
   type MatchConfig,
-  type MirrorConfig,
   type RewriteConfig,
-  type RouteConfig,
-  type RouteTarget,
   type RoutingConfig,
 } from '../policy/routes/config.ts';
-import { methodStart } from '../policy/routes/method-path.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import type { RawOptions } from './flags.ts';
 import { readDiscovery } from './discovery-options.ts';
@@ -31,16 +28,7 @@ export interface RawRouting {
   routes: readonly RawRoute[];
 }
 
-export interface RawRoute {
-  name?: string | undefined;
-  match?: MatchConfig | undefined;
-  cluster?: string | undefined;
-  split?: Readonly<Record<string, number>> | undefined;
-  mirror?: { cluster: string; share?: number | undefined; concurrentMax?: number | undefined } | undefined;
-  rewrite?: RewriteConfig | undefined;
-  /** Sections of its own. */
-  own: RawOptions;
-}
+export type RawRoute = Omit<SaidRoute<RawOptions>, 'own'> & { own: RawOptions };
 
 /** Reads the policies of one cluster. */
 export type ReadPolicies = (read: OptionReader) => ClusterPolicies;
@@ -54,10 +42,11 @@ function sectionOf(option: string): string {
   return option.split(/[.-]/, 1)[0] as string;
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** gRPC's and HTTP/2's own: a call without them, or with others, is another call. */
-const NOT_TO_CHANGE =
-  /^(:.*|te|content-type|grpc-.*|connection|keep-alive|transfer-encoding|upgrade|x-meshwright-mirror)$/;
+/** A route's own sections, and where it stands. */
+interface Own {
+  options: RawOptions;
+  place: string;
+}
 
 /** `top`: all other options, from which sections come that a cluster leaves out. */
 export function readRouting(
@@ -80,12 +69,14 @@ export function readRouting(
   const all = new Map<string, RawOptions>();
   if (hasDefault) all.set(DEFAULT_CLUSTER, top);
   for (const name of names) all.set(name, inherit(top, raw.clusters[name] as RawOptions));
-  const clusters: ClusterConfig[] = names.map((name) => ({
-    name,
-    policies: at(`clusters.${name}`, () => readPolicies(new OptionReader({}, all.get(name) as RawOptions))),
-  }));
-  const routes = raw.routes.map((route, index) => readRoute(route, index, all, readPolicies));
-  const routing: RoutingConfig = { clusters, routes };
+  const policiesOf = (cluster: string, own: Own | null): ClusterPolicies => {
+    const known = all.get(cluster) as RawOptions;
+    const options = own === null ? known : inherit(known, own.options);
+    const place = own === null ? `clusters.${cluster}` : own.place;
+    return at(place, () => readPolicies(new OptionReader({}, options)));
+  };
+  const routes = raw.routes.map((route, index) => checked(route, index, [...all.keys()]));
+  const routing = buildRouting(names, routes, policiesOf);
   refuseUnused(names, routing);
   return { routing, clusterSources };
 }
@@ -116,41 +107,31 @@ function readSource(name: string, raw: RawOptions): ClusterSource {
   return { name, upstream, endpoints };
 }
 
-function readRoute(
-  raw: RawRoute,
-  index: number,
-  clusters: ReadonlyMap<string, RawOptions>,
-  readPolicies: ReadPolicies,
-): RouteConfig {
-  const place = `routes.${index}${raw.name === undefined ? '' : ` (${raw.name})`}`;
-  if ((raw.cluster === undefined) === (raw.split === undefined)) {
-    const said =
-      raw.cluster === undefined ? 'the route leads nowhere' : 'the route has both cluster and split';
+function checked(raw: RawRoute, index: number, known: readonly string[]): SaidRoute<Own> {
+  const { name, cluster, split, match = {}, mirror, rewrite, own } = raw;
+  const place = `routes.${index}${name === undefined ? '' : ` (${name})`}`;
+  if ((cluster === undefined) === (split === undefined)) {
+    const said = cluster === undefined ? 'the route leads nowhere' : 'the route has both cluster and split';
     throw wrong(said, place, 'give either cluster or split');
   }
-  const weights = raw.split ?? { [raw.cluster as string]: 1 };
-  const targets = Object.entries(weights).map(([cluster, weight]): RouteTarget => {
-    const known = clusterOf(cluster, clusters, place);
-    const isPlain = Object.keys(raw.own).length === 0;
-    const own = (): ClusterPolicies => readPolicies(new OptionReader({}, inherit(known, raw.own)));
-    return { cluster, weight, policies: isPlain ? null : at(place, own) };
-  });
-  if (!targets.some(({ weight }) => weight > 0)) {
+  for (const target of split === undefined ? [cluster as string] : Object.keys(split))
+    refuseUnknown(target, known, place);
+  if (split !== undefined && !Object.values(split).some((weight) => weight > 0)) {
     throw wrong('all weights of the split are 0', place, 'give at least one cluster a weight above 0');
   }
+  if (mirror) refuseUnknown(mirror.cluster, known, `${place}.mirror`);
   return {
-    name: raw.name ?? `route ${index}`,
-    match: readMatch(raw.match ?? {}, place),
-    targets,
-    mirror: readMirror(raw.mirror, clusters, place),
-    rewrite: raw.rewrite === undefined ? null : readRewrite(raw.rewrite, place),
+    ...raw,
+    match: readMatch(match, place),
+    rewrite: rewrite ? readRewrite(rewrite, place) : null,
+    own: Object.keys(own).length === 0 ? null : { options: own, place },
   };
 }
 
 function readMatch({ headers = {}, ...rest }: MatchConfig, place: string): MatchConfig {
-  const lower = Object.entries(headers).map(([name, value]) => [headerName(name, place), value] as const);
+  const lower = Object.entries(headers).map(([name, value]) => [named(name, place), value] as const);
   for (const [name, value] of [...Object.entries(rest), ...lower]) {
-    if (value.slice(1, -1).includes('*') || value === '**') {
+    if (!isPattern(value)) {
       throw wrong(
         `${name} is ${JSON.stringify(value)}`,
         `${place}.match`,
@@ -161,33 +142,24 @@ function readMatch({ headers = {}, ...rest }: MatchConfig, place: string): Match
   return { ...rest, headers: Object.fromEntries(lower) };
 }
 
-function readMirror(
-  raw: RawRoute['mirror'],
-  clusters: ReadonlyMap<string, RawOptions>,
-  place: string,
-): MirrorConfig | null {
-  if (raw === undefined) return null;
-  clusterOf(raw.cluster, clusters, `${place}.mirror`);
-  return { cluster: raw.cluster, share: raw.share ?? 1, concurrentMax: raw.concurrentMax ?? 100 };
-}
-
 function readRewrite(raw: RewriteConfig, place: string): RewriteConfig {
-  const { service = 'a', method = 'b', set = {}, remove = [] } = raw;
-  if (methodStart(`/${service}/${method}`) !== service.length + 2) {
+  const { service = 'a', method = 'b', set = {}, add = {}, remove = [] } = raw;
+  if (!areNames(service, method)) {
     const said = `/${raw.service ?? '…'}/${raw.method ?? '…'} is no path of a gRPC method`;
     throw wrong(said, `${place}.rewrite`, 'give plain names, such as my_service.MyService and MyMethod');
   }
-  for (const value of [raw.authority ?? 'x', ...Object.values(set)]) {
-    if (/^[\x20-\x7e]+$/.test(value)) continue;
+  for (const value of [raw.authority ?? 'x', ...Object.values(set), ...Object.values(add)]) {
+    if (isSendable(value)) continue;
     throw wrong(`${JSON.stringify(value)} cannot be sent`, `${place}.rewrite`, 'use printable ASCII');
   }
   const changed = (name: string): string => {
-    const lower = headerName(name, place);
-    if (!NOT_TO_CHANGE.test(lower)) return lower;
+    const lower = named(name, place);
+    if (isChangeable(lower)) return lower;
     throw wrong(`the header ${lower} is not a route's to change`, `${place}.rewrite`, 'leave it out');
   };
-  const own = Object.fromEntries(Object.entries(set).map(([name, value]) => [changed(name), value]));
-  return { ...raw, set: own, remove: remove.map(changed) };
+  const own = (values: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [changed(name), value]));
+  return { ...raw, set: own(set), add: own(add), remove: remove.map(changed) };
 }
 
 /** What is given, over the rest; a section that is given at all comes as a whole. */
@@ -212,10 +184,8 @@ function refuseUnused(names: readonly string[], { routes }: RoutingConfig): void
   );
 }
 
-function clusterOf(name: string, clusters: ReadonlyMap<string, RawOptions>, place: string): RawOptions {
-  const found = clusters.get(name);
-  if (found !== undefined) return found;
-  const known = [...clusters.keys()];
+function refuseUnknown(name: string, known: readonly string[], place: string): void {
+  if (known.includes(name)) return;
   const nearest = known.length === 0 ? '' : `the nearest is ${nearestName(name, known)}; `;
   throw wrong(
     `there is no cluster ${JSON.stringify(name)}`,
@@ -224,9 +194,9 @@ function clusterOf(name: string, clusters: ReadonlyMap<string, RawOptions>, plac
   );
 }
 
-function headerName(name: string, place: string): string {
-  const lower = name.toLowerCase();
-  if (TOKEN.test(lower)) return lower;
+function named(name: string, place: string): string {
+  const lower = headerName(name);
+  if (lower !== null) return lower;
   throw wrong(
     `${JSON.stringify(name)} names no header`,
     place,

@@ -54,6 +54,7 @@ function routeShape<O extends z.ZodRawShape>(own: O) {
           .record(z.string(), z.string())
           .describe('headers to put in, instead of what is there')
           .optional(),
+        add: z.record(z.string(), z.string()).describe('headers to put in, beside what is there').optional(),
         remove: z.array(z.string()).describe('headers to take out').optional(),
       })
       .optional(),

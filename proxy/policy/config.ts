@@ -39,7 +39,7 @@ export type LocalityMode = (typeof LOCALITY_MODES)[number];
 /** How calls are spread; what another balancer would read means nothing to this one. */
 export interface BalancerConfig {
   name: BalancerName;
-  /** ring_hash and maglev: the request header whose value decides, in lower case; '' with all others. */
+  /** ring_hash and maglev: the request header whose value decides, in lower case; '': chance does. */
   hashHeader: string;
   /** Below this share of healthy ones among those that were checked, unhealthy ones are picked, too (Envoy's panic); 0: never. */
   panicThreshold: number;
@@ -103,6 +103,11 @@ export const DEFAULT_BALANCER: BalancerConfig = {
   errorPenalty: 1,
 };
 
+/** Calls go where their key says. */
+export function hashes({ name }: BalancerConfig): boolean {
+  return name === 'ring_hash' || name === 'maglev';
+}
+
 /** An endpoint's weight is a whole number from 1 to this. */
 export const WEIGHT_MAX = 10_000;
 
@@ -146,6 +151,8 @@ export interface RetryConfig {
 export interface TimeoutConfig {
   /** Used when the caller sets no deadline; 0: none. */
   callMs: number;
+  /** The longest deadline of any call, whatever its caller says; 0: no bound. */
+  callMaxMs: number;
   connectMs: number;
 }
 
@@ -201,7 +208,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
     perTryTimeoutMs: 0,
     bufferBytesMax: 65_536,
   },
-  timeout: { callMs: 0, connectMs: 1_000 },
+  timeout: { callMs: 0, callMaxMs: 0, connectMs: 1_000 },
   outlier: null,
   retryThrottling: null,
   hedging: null,

@@ -4,7 +4,7 @@
  * spread, so that shares come out exact to a few picks. With one group, as in most meshes, that is one comparison.
  */
 import type { AttemptOutcome, Balancer, BalancerMember } from './balancer.ts';
-import type { BalancerConfig } from './config.ts';
+import { type BalancerConfig, hashes } from './config.ts';
 import { abilityOfAll, type GroupCounts, shareOut } from './group-shares.ts';
 import { mix } from './hash.ts';
 import type { LoadReport } from './load-report.ts';
@@ -68,7 +68,7 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
     this.#make = make;
     this.#spare = make();
     this.timesAttempts = this.#spare.timesAttempts;
-    this.#hashes = config.hashHeader !== '';
+    this.#hashes = hashes(config);
     this.#place = start;
     this.#retryPlace = start;
   }

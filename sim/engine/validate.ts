@@ -99,6 +99,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   optional(sidecar.drainDelayMs, 'drainDelayMs', at, 0, 3_600_000);
   optional(sidecar.drainMs, 'drainMs', at, 0, 3_600_000);
   optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
+  optional(timeout?.callMaxMs, 'timeout.callMaxMs', at, 0, 3_600_000);
   optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
   readFailover(sidecar, at);
   for (const service of Object.values(spec.mesh.services)) readRouting(sidecar, service.instances, at);

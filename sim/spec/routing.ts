@@ -27,6 +27,7 @@ export interface RouteSpec {
     method?: string;
     authority?: string;
     set?: Readonly<Record<string, string>>;
+    add?: Readonly<Record<string, string>>;
     remove?: readonly string[];
   };
   retry?: NonNullable<SidecarSpec['retry']>;

@@ -53,7 +53,7 @@ export interface SidecarSpec extends FailoverSpec, RoutingSpec {
     backoffMaxMs?: number;
     perTryTimeoutMs?: number;
   };
-  timeout?: { callMs?: number; connectMs?: number };
+  timeout?: { callMs?: number; callMaxMs?: number; connectMs?: number };
   tag?: string;
   /** Where each sidecar is, by number, as the service's localities are written; behind the list's end as the last. */
   localities?: readonly string[];

@@ -48,6 +48,8 @@ export interface RewriteConfig {
   authority?: string;
   /** Instead of all values of that name, or added. */
   set?: Readonly<Record<string, string>>;
+  /** Beside the values of that name that are there. */
+  add?: Readonly<Record<string, string>>;
   remove?: readonly string[];
 }
 
@@ -55,7 +57,7 @@ export interface RouteConfig {
   /** For people. */
   name: string;
   match: MatchConfig;
-  /** At least one. */
+  /** None: its calls end as those without a route. */
   targets: readonly RouteTarget[];
   mirror: MirrorConfig | null;
   rewrite: RewriteConfig | null;

@@ -16,7 +16,7 @@ const MIRROR_SUFFIX = '-shadow';
 
 /** The fields that endpoints are told. The path is a method's. */
 export function rewrite(fields: readonly Field[], config: RewriteConfig): Field[] {
-  const { service, method, authority, set = {}, remove = [] } = config;
+  const { service, method, authority, set = {}, add = {}, remove = [] } = config;
   const gone = new Set([...remove, ...Object.keys(set)]);
   const out: Field[] = [];
   for (const field of fields) {
@@ -25,7 +25,8 @@ export function rewrite(fields: readonly Field[], config: RewriteConfig): Field[
     else if (field.name === ':authority') out.push({ ...field, value: authority ?? field.value });
     else out.push(field);
   }
-  for (const [name, value] of Object.entries(set)) out.push({ name, value, neverIndexed: false });
+  for (const [name, value] of [...Object.entries(set), ...Object.entries(add)])
+    out.push({ name, value, neverIndexed: false });
   return out;
 }
 

@@ -27,7 +27,7 @@ describe('answers made here', () => {
   });
 
   it('to a request that is not gRPC: 504 for the deadline, 502 for a broken endpoint', () => {
-    const mesh = new FakeMesh(1, { config: { timeout: { callMs: 50, connectMs: 1_000 } } });
+    const mesh = new FakeMesh(1, { config: { timeout: { callMs: 50, callMaxMs: 0, connectMs: 1_000 } } });
     const late = mesh.call('x', PLAIN);
     mesh.pass(60 * MS);
     expect([late.headers?.status, late.text]).toEqual([504, 'the deadline passed waiting for a (a:1)\n']);
@@ -135,7 +135,7 @@ describe('responses that end oddly', () => {
 
 describe('deadlines', () => {
   it('the configured one holds where the caller names none, and is told to the endpoint', () => {
-    const mesh = new FakeMesh(1, { config: { timeout: { callMs: 50, connectMs: 1_000 } } });
+    const mesh = new FakeMesh(1, { config: { timeout: { callMs: 50, callMaxMs: 0, connectMs: 1_000 } } });
     const call = mesh.call();
     expect(mesh.link('a').last.timeoutNs).toBe(50 * MS);
     mesh.pass(51 * MS);

@@ -35,7 +35,7 @@ describe('the rate limit', () => {
       rewrite: null,
     });
     const routes = [
-      route('Same', { timeout: { callMs: 5, connectMs: 5 } }),
+      route('Same', { timeout: { callMs: 5, callMaxMs: 0, connectMs: 5 } }),
       route('Own', { rateLimit: { ...rateLimit, burst: 1 } }),
       route('Free', { rateLimit: null }),
       { ...route('Rest', {}), match: {} },

@@ -236,7 +236,7 @@ describe('the configuration file', () => {
   });
 
   it.each([
-    ['timeout: { conectMs: 1 }', 'the nearest is connectMs; known keys: callMs, connectMs'],
+    ['timeout: { conectMs: 1 }', 'the nearest is connectMs; known keys: callMs, callMaxMs, connectMs'],
     ['upstreamTls: { servername: x }', 'the nearest is serverName; known keys: ca, serverName'],
     ['heath: {}', 'the nearest is health; known keys: listen, upstream'],
     ['health: { intervalMs: now }', 'give a value of that kind'],

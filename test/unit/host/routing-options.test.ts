@@ -29,7 +29,7 @@ describe('clusters and routes', () => {
     const { routing, clusterSources, upstream } = options(`${CANARY}upstream: a:1
 routes:
   - { match: { service: 'a.*', headers: { X-User: eva } }, cluster: canary }
-  - { name: rest, split: { default: 90, canary: 10 }, mirror: { cluster: canary }, rewrite: { set: { X-A: '1' }, remove: [X-B] } }
+  - { name: rest, split: { default: 90, canary: 10 }, mirror: { cluster: canary }, rewrite: { set: { X-A: '1' }, add: { X-C: '2' }, remove: [X-B] } }
 `);
     expect([upstream, clusterSources]).toEqual([
       ['a:1'],
@@ -54,7 +54,7 @@ routes:
             { cluster: 'canary', weight: 10, policies: null },
           ],
           mirror: { cluster: 'canary', share: 1, concurrentMax: 100 },
-          rewrite: { set: { 'x-a': '1' }, remove: ['x-b'] },
+          rewrite: { set: { 'x-a': '1' }, add: { 'x-c': '2' }, remove: ['x-b'] },
         },
       ],
     });

@@ -137,6 +137,10 @@ test('rewrite: service, method, authority; headers set and removed; what stays, 
       field('x-new', 'n'),
     ],
   );
+  expect(rewrite(REQUEST, { add: { 'x-key': '4' } }).slice(2)).toEqual([
+    ...REQUEST.slice(2),
+    field('x-key', '4'),
+  ]);
   expect(rewrite(REQUEST, { method: 'F', authority: 'other', remove: ['x-key', 'token'] })).toEqual([
     field(':path', '/a.B/F'),
     field(':authority', 'other'),
