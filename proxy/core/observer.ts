@@ -2,7 +2,7 @@
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 
-/** How the sidecar sees an endpoint. `pickable`: a member, not draining, healthy and connected. */
+/** How the sidecar sees an endpoint. `pickable`: a member, not draining, healthy and connected. `dialling`: it tries to connect. */
 export type EndpointChange =
   | 'added'
   | 'removed'
@@ -14,7 +14,8 @@ export type EndpointChange =
   | 'pickable'
   | 'unpickable'
   | 'ejected'
-  | 'unejected';
+  | 'unejected'
+  | 'dialling';
 
 /** Why an attempt ended. */
 export type AttemptEnd =

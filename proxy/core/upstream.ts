@@ -311,6 +311,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     const context = this.#context;
     const session = new UpstreamSession(context, this);
     this.#dialling = session;
+    this.tell('dialling');
     context.timers.arm(this.#dialTimer, context.nowNs, context.config.timeout.connectMs * 1e6);
     context.environment.dial(session);
   }

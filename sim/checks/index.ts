@@ -13,6 +13,7 @@ import { localityShare } from './locality-share.ts';
 import { mirrored } from './mirrored.ts';
 import { noCallsToDeparted } from './no-calls-to-departed.ts';
 import { noLostRequests } from './no-lost-requests.ts';
+import { noThunderingHerd } from './no-thundering-herd.ts';
 import { overhead } from './overhead.ts';
 import { panic } from './panic.ts';
 import { priorityFailover } from './priority-failover.ts';
@@ -41,6 +42,7 @@ export const check = {
   mirrored,
   noCallsToDeparted,
   noLostRequests,
+  noThunderingHerd,
   overhead,
   panic,
   priorityFailover,

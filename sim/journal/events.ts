@@ -80,6 +80,7 @@ export const ENDPOINT_CHANGES = [
   'unpickable',
   'ejected',
   'unejected',
+  'dialling',
 ] as const;
 export const INSTANCE_STATES = ['starting', 'ready', 'draining', 'dead', 'paused', 'resumed'] as const;
 /** `serving`: new connections come to it. `gone`: it has finished its calls, or its time to. */
@@ -87,7 +88,7 @@ export const SIDECAR_STATES = ['starting', 'serving', 'draining', 'gone', 'crash
 /**
  * A response arrived: `told`, `spoilt` (must be refused), `late` (was held up), `older` (after a newer one). The sidecar's answer:
  * `acked`, `refused`. `dropped`: a change that it is not told; `silent`: something waits for a control plane that is; `cut`: the
- * stream broke, or could not be opened.
+ * stream broke, or could not be opened. `opening`: the sidecar wants one.
  */
 export const CONFIG_EVENTS = [
   'told',
@@ -99,6 +100,7 @@ export const CONFIG_EVENTS = [
   'dropped',
   'silent',
   'cut',
+  'opening',
 ] as const;
 /** The registry is there (again), or gone; what an instance says to it gets lost, or arrives again. */
 export const REGISTRY_EVENTS = ['serving', 'gone', 'unheard', 'heard'] as const;

@@ -58,6 +58,7 @@ export class Plane {
 
   /** A stream begins; null: it is refused. */
   open(sidecar: number, variant: Variant, out: SessionOut): PlaneSession | null {
+    this.options.note(sidecar, 'opening', -1, null);
     if (this.effect(sidecar, 'silence')?.cut === true) return null;
     const session = new PlaneSession(this, sidecar, variant, out);
     this.#sessions.add(session);

@@ -232,7 +232,7 @@ it('--trace-fd: one JSON array per line, in order, for calls that carry a number
     ['call.ended', 77, 0, 0],
   ]);
   const changes = lines.flatMap((line) => (line[0] === 'endpoint.changed' ? [line[3]] : []));
-  expect(changes).toEqual(['added', 'connected', 'pickable']);
+  expect(changes).toEqual(['added', 'dialling', 'connected', 'pickable']);
   expect(lines.filter((line) => line[0] === 'cpu').length).toBeGreaterThan(1);
   const times = ofCall.map((line) => Number(line[1]));
   expect(times.toSorted((left, right) => left - right)).toEqual(times);

@@ -1,4 +1,4 @@
-/** Planted bugs of slow start and panic: each turns its check red in words, and its mirror holds. */
+/** Planted bugs of slow start, panic, and the way back of many at once: each turns its check red in words, and its mirror holds. */
 import { describe, expect, test } from 'vitest';
 import { type Bug, runBug } from './plant.ts';
 
@@ -19,7 +19,71 @@ const ILL = `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 4 
      faults: (at) => [1, 2, 3].map((one) => at(one * 500).failStatus('greeter/' + one, { status: 14, method: '${method}', for: 2500 })),
      checks: [check.panic()] }`;
 
+/** Twelve sidecars lose both instances and their control plane. */
+const HERD = `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 2 } },
+       sidecar: { replicas: 12, health: { intervalMs: 200 }, discovery: { kind: 'xds', backoffBaseMs: 200 } } },
+     load: load.open({ ratePerSecond: 100, forMs: 5000 }),
+     faults: (at) => [at(500).xds.silence('sidecar/*', { for: 2000, cut: true }), at(1000).restart('greeter/*', { graceful: false, stagger: 0, down: 1000 })],
+     checks: [check.noThunderingHerd({ burstMax: 10 })] }`;
+
 const EXHIBITS: Exhibit[] = [
+  {
+    name: 'backoff-without-jitter',
+    changes: [
+      {
+        file: 'proxy/policy/reconnect.js',
+        line: 'const jitter = 1 - RECONNECT.jitter + 2 * RECONNECT.jitter * random;',
+        becomes: 'const jitter = 1;',
+      },
+    ],
+    scenario: HERD,
+    check: 'noThunderingHerd',
+    words: /More than 10 repeated attempts to connect to greeter\/\d came within 0\.\d ms up to 1\.\d+ s/,
+  },
+  {
+    name: 'waits-do-not-grow',
+    changes: [
+      {
+        file: 'proxy/policy/reconnect.js',
+        line: 'waitMs *= RECONNECT.factor;',
+        becomes: 'waitMs *= 1;',
+      },
+    ],
+    scenario: HERD,
+    check: 'noThunderingHerd',
+    words: /Sidecar \d+ tried to connect to greeter\/\d more than 8 times in the second up to \d\.\d+ s/,
+  },
+  {
+    name: 'streams-reopened-without-jitter',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'const jitter = 1 - JITTER + 2 * JITTER * this.#random();',
+        becomes: 'const jitter = 1;',
+      },
+    ],
+    scenario: HERD,
+    check: 'noThunderingHerd',
+    words: /More than 10 repeated attempts to connect to the control plane came within 0\.0 ms/,
+  },
+  {
+    name: 'the-empty-one-takes-all',
+    changes: [
+      {
+        file: 'proxy/policy/slow-start.js',
+        line: 'const step = Math.min(STEPS, Math.max(this.#first, age));',
+        becomes: 'const step = STEPS;',
+      },
+    ],
+    scenario: `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 4, latency: load.constant(150) } },
+         sidecar: { balancer: { name: 'least_request', slowStartMs: 2000 }, health: { intervalMs: 200 } } },
+       load: load.open({ ratePerSecond: 400, forMs: 4000 }),
+       faults: (at) => [at(1000).kill('greeter/1'), at(2000).restart('greeter/1')],
+       checks: [check.noThunderingHerd({ burstMax: 4, rushMax: 1.2 })] }`,
+    check: 'noThunderingHerd',
+    words:
+      /greeter\/1, which sidecar 0 could pick again from 2\.\d+ s on, had \d+ of its picks up to 2\.\d+ s, 1\.\d+ times its share/,
+  },
   {
     name: 'ramp-is-ignored',
     changes: [

@@ -14,7 +14,7 @@ const TOLD = [
   ['dropped'],
   ['acked', 'older', 'refused', 'told'],
   ['silent'],
-  ['cut'],
+  ['cut', 'opening'],
 ];
 
 describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {

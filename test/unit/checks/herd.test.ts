@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { type HerdParams, noThunderingHerd } from '../../../sim/checks/no-thundering-herd.ts';
+import { CONFIG_EVENTS, Kind } from '../../../sim/journal/events.ts';
+import { Script } from './journal-script.ts';
+
+const SIDECARS = 6;
+const herd = (more: Partial<HerdParams> = {}) => noThunderingHerd({ burstMax: 3, perSecondMax: 5, ...more });
+
+class Herd extends Script {
+  constructor(instances = 1) {
+    super(instances, { sidecars: SIDECARS });
+  }
+
+  /** Each of the sidecars tries to connect at its time. */
+  dial(timesMs: readonly number[], instance = 0): this {
+    for (const [sidecar, ms] of timesMs.entries()) this.at(ms).saw(instance, 'dialling', sidecar);
+    return this;
+  }
+
+  config(event: (typeof CONFIG_EVENTS)[number], sidecar: number): this {
+    return this.write(Kind.config, -1, -1, -1, CONFIG_EVENTS.indexOf(event), -1, sidecar);
+  }
+}
+
+const FIRST = [0, 0, 0, 0, 0, 0];
+
+describe('FO-33: noThunderingHerd', () => {
+  test('first attempts may come together, repeated ones only so many in a window', () => {
+    const spread = new Herd().dial(FIRST).dial([100, 104, 108, 110, 114, 118]).verdict(herd());
+    expect(spread).toMatchObject({ outcome: 'holds', exercised: 6 });
+    expect(spread.explanation).toContain('12 attempts to connect, 6 of them repeated');
+    const together = new Herd().dial(FIRST).dial([100, 104, 108, 109.9, 114, 118]).verdict(herd());
+    expect(together).toMatchObject({ outcome: 'violated', firstAtMs: 109.9 });
+    expect(together.explanation).toBe(
+      'More than 3 repeated attempts to connect to greeter/0 came within 9.9 ms up to 109.9 ms.',
+    );
+    expect(together.evidence).toHaveLength(4);
+  });
+
+  test('each instance for itself, and after a connection the next attempt is a first one again', () => {
+    const two = new Herd(2).dial(FIRST, 0).dial(FIRST, 1).dial([100, 101, 102], 0).dial([100, 101, 102], 1);
+    expect(two.verdict(herd()).outcome).toBe('holds');
+    const script = new Herd().dial(FIRST).at(50);
+    for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.saw(0, 'connected', sidecar);
+    expect(script.dial([100, 100, 100, 100, 100, 100]).dial([200, 240]).verdict(herd())).toMatchObject({
+      outcome: 'holds',
+      exercised: 2,
+    });
+  });
+
+  test('one sidecar tries only so often in a second, the first time too', () => {
+    const script = (lastMs: number): Script => {
+      const begun = new Herd();
+      for (const ms of [0, 100, 260, 500, 800, lastMs]) begun.dial([ms]);
+      return begun;
+    };
+    expect(script(1_000).verdict(herd()).outcome).toBe('holds');
+    const often = script(999).verdict(herd());
+    expect(often.outcome).toBe('violated');
+    expect(often.explanation).toContain(
+      'Sidecar 0 tried to connect to greeter/0 more than 5 times in the second up to 999.0 ms',
+    );
+  });
+
+  test('streams to the control plane as connections to an instance', () => {
+    const open = (timesMs: readonly number[]): Herd => {
+      const script = new Herd();
+      for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.at(0).config('opening', sidecar);
+      for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.at(1).config('told', sidecar);
+      for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.at(200).config('opening', sidecar);
+      for (const [sidecar, ms] of timesMs.entries()) script.at(ms).config('opening', sidecar);
+      return script;
+    };
+    expect(open([300, 303, 306, 310]).verdict(herd())).toMatchObject({ outcome: 'holds', exercised: 4 });
+    const verdict = open([300, 303, 306, 309]).verdict(herd());
+    expect(verdict.explanation).toContain('More than 3 repeated attempts to connect to the control plane');
+  });
+
+  test('a rush of calls at who is back', () => {
+    const back = (picks: number): Script => {
+      const script = new Script(2).up(2).saw(1, 'unpickable').picks([0, 0]).saw(1, 'pickable');
+      const order = Array.from({ length: 40 }, (_, at) => (at < picks ? 1 : 0));
+      return script.picks(order);
+    };
+    expect(back(25).verdict(herd({ rushMax: 1.25 }))).toMatchObject({ outcome: 'holds', exercised: 1 });
+    const rush = back(26).verdict(herd({ rushMax: 1.25 }));
+    expect(rush.outcome).toBe('violated');
+    expect(rush.explanation).toContain(
+      'greeter/1, which sidecar 0 could pick again from 2.0 ms on, had 26 of its picks up to 41.0 ms, 1.30 times its share of 20.0',
+    );
+    expect(back(26).verdict(herd()).outcome).toBe('not exercised');
+    const gone = new Script(2)
+      .up(2)
+      .saw(1, 'unpickable')
+      .saw(1, 'pickable')
+      .picks([1, 1])
+      .saw(1, 'unpickable');
+    expect(gone.picks(Array.from({ length: 40 }, () => 0)).verdict(herd({ rushMax: 1 })).outcome).toBe(
+      'not exercised',
+    );
+    // A share is by weight.
+    const heavy = new Script(2, { weights: [1, 3] }).up(2).saw(1, 'unpickable').saw(1, 'pickable');
+    expect(
+      heavy.picks(Array.from({ length: 40 }, (_, at) => (at % 4 === 0 ? 0 : 1))).verdict(herd({ rushMax: 1 }))
+        .outcome,
+    ).toBe('holds');
+  });
+
+  test('cannot tell where the judge stood still, and shows nothing without a repeated attempt', () => {
+    const script = new Herd().dial(FIRST).at(1_100);
+    script.write(Kind.stall, -1, -1, -1, -1, 1_050, -1);
+    expect(script.dial([1_100, 1_100, 1_100, 1_100]).verdict(herd()).outcome).toBe('inconclusive');
+    expect(new Herd().dial(FIRST).verdict(herd()).outcome).toBe('not exercised');
+    expect(() => noThunderingHerd({ burstMax: 0 })).toThrow("'burstMax' is 0");
+    expect(() => herd({ rushMax: 0.5 })).toThrow("'rushMax' is 0.5");
+  });
+});
