@@ -41,20 +41,27 @@ export function parseEndpoints(text: string, file: string): Endpoint[] {
     });
   }
   const result = fileSchema.safeParse(value);
-  if (result.success) {
-    return result.data.endpoints.map(({ address, id, draining, ...facts }) => ({
+  const wrong = (path: string, what: string): SidecarError =>
+    new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, {
+      place: file,
+      remedy:
+        'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false, weight?: number }',
+    });
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
+    const isEmpty = value === null || value === undefined;
+    throw wrong(path, isEmpty ? 'it is empty' : (issue?.message ?? 'it does not fit'));
+  }
+  const seen = new Set<string>();
+  return result.data.endpoints.map(({ address, id, draining, ...facts }, index) => {
+    if (seen.has(address)) throw wrong(` endpoints.${index}.address`, `${address} stands there twice`);
+    seen.add(address);
+    return {
       address,
       id: id ?? address,
       draining: draining ?? false,
       ...(facts as Omit<Endpoint, 'address' | 'id' | 'draining'>),
-    }));
-  }
-  const issue = result.error.issues[0];
-  const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
-  const what = value === null || value === undefined ? 'it is empty' : (issue?.message ?? 'it does not fit');
-  throw new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, {
-    place: file,
-    remedy:
-      'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false, weight?: number }',
+    };
   });
 }

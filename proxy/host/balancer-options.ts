@@ -9,7 +9,7 @@ import {
   PRIORITY_DIALECTS,
 } from '../policy/config.ts';
 import { nearestName } from './nearest-name.ts';
-import { type OptionReader, usage } from './option-reader.ts';
+import type { OptionReader } from './option-reader.ts';
 
 /** Settings that only some balancers read, by their raw name. */
 const OWN_SETTINGS: Readonly<Record<string, readonly BalancerName[]>> = {
@@ -33,9 +33,9 @@ export function readBalancer(read: OptionReader): BalancerConfig {
   const name = readName(read);
   for (const [setting, readers] of Object.entries(OWN_SETTINGS)) {
     if (read.text(setting) === null || readers.includes(name)) continue;
-    throw usage(
+    throw read.refusal(
+      setting,
       `the balancer ${name} has no use for ${setting}`,
-      `--${setting}`,
       `leave it out, or use ${readers.join(' or ')}`,
     );
   }
@@ -43,29 +43,29 @@ export function readBalancer(read: OptionReader): BalancerConfig {
   const config = {
     name,
     hashHeader: readHeader(read, name),
-    panicThreshold: read.number('balancer.panicThreshold', base.panicThreshold, 0, 1),
-    slowStartMs: read.number('balancer.slowStartMs', base.slowStartMs, 0, 86_400_000),
-    slowStartFloor: read.number('balancer.slowStartFloor', base.slowStartFloor, 0.125, 1),
-    choices: read.integer('balancer.choices', base.choices, 2, 10),
-    decayMs: read.number('balancer.decayMs', base.decayMs, 1, 3_600_000),
-    failurePenaltyMs: read.number('balancer.failurePenaltyMs', base.failurePenaltyMs, 0, 3_600_000),
-    pointsPerWeight: read.integer('balancer.pointsPerWeight', base.pointsPerWeight, 1, 100_000),
-    ringSizeMax: read.integer('balancer.ringSizeMax', base.ringSizeMax, 1_024, 8_388_608),
-    tableSize: read.integer('balancer.tableSize', base.tableSize, 2, 5_000_011),
+    panicThreshold: read.number('balancer.panicThreshold', base.panicThreshold),
+    slowStartMs: read.number('balancer.slowStartMs', base.slowStartMs),
+    slowStartFloor: read.number('balancer.slowStartFloor', base.slowStartFloor),
+    choices: read.number('balancer.choices', base.choices),
+    decayMs: read.number('balancer.decayMs', base.decayMs),
+    failurePenaltyMs: read.number('balancer.failurePenaltyMs', base.failurePenaltyMs),
+    pointsPerWeight: read.number('balancer.pointsPerWeight', base.pointsPerWeight),
+    ringSizeMax: read.number('balancer.ringSizeMax', base.ringSizeMax),
+    tableSize: read.number('balancer.tableSize', base.tableSize),
     ...readGroups(read),
     ...readLearning(read),
   };
   if (config.pointsPerWeight > config.ringSizeMax) {
-    throw usage(
-      `${config.pointsPerWeight} points per weight do not fit on a ring of ${config.ringSizeMax}`,
+    throw read.refusal(
       'balancer.ringSizeMax',
+      `${config.pointsPerWeight} points per weight do not fit on a ring of ${config.ringSizeMax}`,
       'make ringSizeMax larger, or pointsPerWeight smaller',
     );
   }
   if (!isPrime(config.tableSize)) {
-    throw usage(
-      `a table of ${config.tableSize} slots cannot be filled evenly`,
+    throw read.refusal(
       'balancer.tableSize',
+      `a table of ${config.tableSize} slots cannot be filled evenly`,
       'give a prime, such as 65537',
     );
   }
@@ -75,11 +75,11 @@ export function readBalancer(read: OptionReader): BalancerConfig {
 /** Priorities, localities, subsets: for any balancer. */
 function readGroups(read: OptionReader) {
   const base = DEFAULT_BALANCER;
-  const subsetSize = read.integer('balancer.subsetSize', base.subsetSize, 0, 100_000);
+  const subsetSize = read.number('balancer.subsetSize', base.subsetSize);
   const given = read.text('balancer.subsetKey') ?? base.subsetKey;
   const config = {
     priorities: read.choice('balancer.priorities', PRIORITY_DIALECTS, base.priorities),
-    overprovisioning: read.number('balancer.overprovisioning', base.overprovisioning, 1, 100),
+    overprovisioning: read.number('balancer.overprovisioning', base.overprovisioning),
     localities: read.choice('balancer.localities', LOCALITY_MODES, base.localities),
     ownLocality: read.text('locality') ?? base.ownLocality,
     subsetSize,
@@ -87,10 +87,10 @@ function readGroups(read: OptionReader) {
     subsetKey: subsetSize === 0 ? given : given || `${hostname()} ${read.text('listen') ?? ''}`,
   };
   if (config.localities === 'nearest' && config.ownLocality === '') {
-    throw usage(
+    throw read.refusal(
+      'balancer.localities',
       'the nearest endpoints are asked for, and nothing says where the sidecar itself is',
-      '--locality',
-      'give --locality REGION/ZONE, as discovery writes it',
+      'give --locality REGION/ZONE, or ownLocality, as discovery writes it',
     );
   }
   return config;
@@ -106,15 +106,15 @@ function readLearning(read: OptionReader) {
     const [what, remedy] = loadReports
       ? ['weights learned from load reports have a blackout instead of slow start', 'leave one of them out']
       : [`${setting} is of weights learned from load reports`, 'add loadReports: true'];
-    throw usage(what as string, `balancer.${setting}`, remedy as string);
+    throw read.refusal(`balancer.${setting}`, what as string, remedy as string);
   }
   return {
     loadReports,
-    blackoutMs: read.number('balancer.blackoutMs', base.blackoutMs, 0, 3_600_000),
-    expirationMs: read.number('balancer.expirationMs', base.expirationMs, 1, 86_400_000),
+    blackoutMs: read.number('balancer.blackoutMs', base.blackoutMs),
+    expirationMs: read.number('balancer.expirationMs', base.expirationMs),
     // gRFC A58: not below 100 ms.
-    weightUpdateMs: read.number('balancer.weightUpdateMs', base.weightUpdateMs, 100, 3_600_000),
-    errorPenalty: read.number('balancer.errorPenalty', base.errorPenalty, 0, 1_000),
+    weightUpdateMs: read.number('balancer.weightUpdateMs', base.weightUpdateMs),
+    errorPenalty: read.number('balancer.errorPenalty', base.errorPenalty),
   };
 }
 
@@ -122,25 +122,20 @@ function readName(read: OptionReader): BalancerName {
   const asked = read.text('balancer') ?? DEFAULT_BALANCER.name;
   const found = BALANCER_NAMES.find((known) => known === asked);
   if (found !== undefined) return found;
-  throw usage(
+  throw read.refusal(
+    'balancer',
     `there is no balancer ${JSON.stringify(asked)}`,
-    '--balancer',
     `the nearest is ${nearestName(asked, BALANCER_NAMES)}; use one of ${BALANCER_NAMES.join(', ')}`,
   );
 }
 
 function readHeader(read: OptionReader, name: BalancerName): string {
-  const header = (read.text('hash-header') ?? '').toLowerCase();
-  const hashes = name === 'ring_hash' || name === 'maglev';
-  if (hashes && header === '') {
-    throw usage(`the balancer ${name} hashes no header`, '--hash-header', 'give --hash-header NAME');
-  }
-  // RFC 9110 §5.6.2, or a pseudo-header.
-  if (header === '' || /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) return header;
-  throw usage(
-    `${JSON.stringify(header)} names no header`,
-    '--hash-header',
-    'use letters, digits and dashes, e.g. x-user-id',
+  const header = read.header('hash-header', '');
+  if (header !== '' || (name !== 'ring_hash' && name !== 'maglev')) return header;
+  throw read.refusal(
+    'balancer',
+    `the balancer ${name} hashes no header`,
+    'give --hash-header NAME, or hashHeader beside its name',
   );
 }
 

@@ -13,12 +13,15 @@ import type { RawOptions } from './flags.ts';
 import type { MatchConfig, RewriteConfig } from '../policy/routes/config.ts';
 import type { RawRouting } from './routing-options.ts';
 
+/** More than these are not told one by one. */
+const KEYS_TOLD_MAX = 30;
+
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
 export function readConfigFile(file: string): RawOptions {
   const place = resolve(file);
   const value = load(place);
   const result = CONFIG_SCHEMA.safeParse(value);
-  if (!result.success) throw refusal(result.error.issues[0] as z.core.$ZodIssue, place);
+  if (!result.success) throw refusal(result.error.issues.map(innermost), value, place);
   const { tag, tls, upstreamTls, discovery, ...rest } = result.data;
   const beside = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(dirname(place), path);
@@ -107,34 +110,70 @@ function defined<T extends object>(texts: T): T {
 }
 
 /** Says where it is wrong, and what was probably meant. */
-function refusal(issue: z.core.$ZodIssue, place: string): SidecarError {
+function refusal(issues: readonly z.core.$ZodIssue[], value: unknown, place: string): SidecarError {
+  // A name that is misspelt is why another one is missing.
+  const issue = (issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]) as z.core.$ZodIssue;
   const path = issue.path.length === 0 ? 'the top level' : issue.path.join('.');
-  const known = keysAt(issue.path);
-  const remedy = known.length === 0 ? 'give a value of that kind' : `known keys: ${known.join(', ')}`;
-  if (issue.code !== 'unrecognized_keys') {
-    return new SidecarError('MW_CONFIG', `the configuration is wrong at ${path}: ${issue.message}`, {
-      place,
-      remedy,
-    });
+  const known = keysAt(issue.path, value);
+  const keys = keysText(known);
+  const wrong = (message: string, remedy: string) =>
+    new SidecarError('MW_CONFIG', message, { place, remedy });
+  if (issue.code === 'unrecognized_keys') {
+    const [key] = issue.keys as [string];
+    const message = `the configuration has an unknown key ${JSON.stringify(key)} at ${path}`;
+    return wrong(message, `the nearest is ${nearestName(key, known)}; ${keys}`);
   }
-  const [key] = issue.keys as [string];
-  return new SidecarError(
-    'MW_CONFIG',
-    `the configuration has an unknown key ${JSON.stringify(key)} at ${path}`,
-    {
-      place,
-      remedy: `the nearest is ${nearestName(key, known)}; ${remedy}`,
-    },
-  );
+  if (issue.code === 'invalid_type' && valueAt(issue.path, value) === undefined)
+    return wrong(`the configuration lacks ${path}`, `give ${path} too`);
+  const kinds = kindsOf(issue, value);
+  if (kinds.length > 0)
+    return wrong(
+      `the configuration is wrong at ${path}: ${JSON.stringify(valueAt(issue.path, value))} is none of ${kinds.join(', ')}`,
+      `the nearest is ${nearestName(String(valueAt(issue.path, value)), kinds)}`,
+    );
+  const wanted = / is not (an? .+)$/.exec(issue.message)?.[1];
+  const remedy = wanted === undefined ? keys : `give ${wanted}`;
+  return wrong(`the configuration is wrong at ${path}: ${issue.message}`, remedy);
+}
+
+function keysText(known: readonly string[]): string {
+  if (known.length === 0) return 'give a value of that kind';
+  return known.length > KEYS_TOLD_MAX ? '`meshwright schema` lists all' : `known keys: ${known.join(', ')}`;
+}
+
+/** Of something that may be one of two kinds, what is wrong with the kind that it is. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors.flat().find(({ path, code }) => path.length > 0 || code === 'unrecognized_keys');
+  return inner === undefined ? issue : innermost({ ...inner, path: [...issue.path, ...inner.path] });
+}
+
+/** The words that would be right, where only some are. */
+function kindsOf(issue: z.core.$ZodIssue, value: unknown): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  if (issue.code !== 'invalid_union' || issue.discriminator === undefined) return [];
+  const { discriminator } = issue;
+  const nodes = nodesAt(issue.path.slice(0, -1), value).flatMap((node) => inside(node, discriminator));
+  return nodes.flatMap((node) => (node instanceof z.ZodLiteral ? [...node.values].map(String) : []));
+}
+
+function valueAt(path: readonly PropertyKey[], value: unknown): unknown {
+  return path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | null)?.[step], value);
 }
 
 /** The keys of the object that a path leads to; of an alternative's objects all. Empty where no object stands. */
-function keysAt(path: readonly PropertyKey[]): string[] {
+function keysAt(path: readonly PropertyKey[], value: unknown): string[] {
+  return nodesAt(path, value).flatMap((node) => (node instanceof z.ZodObject ? Object.keys(node.shape) : []));
+}
+
+/** The parts of the schema that a path leads to. */
+function nodesAt(path: readonly PropertyKey[], value: unknown): z.core.$ZodType[] {
   let nodes: z.core.$ZodType[] = [CONFIG_SCHEMA];
-  for (const step of path) nodes = nodes.flatMap(alternatives).flatMap((node) => inside(node, step));
-  return nodes
-    .flatMap(alternatives)
-    .flatMap((node) => (node instanceof z.ZodObject ? Object.keys(node.shape) : []));
+  for (const [at, step] of path.entries())
+    nodes = nodes
+      .flatMap((node) => alternatives(node, valueAt(path.slice(0, at), value)))
+      .flatMap((node) => inside(node, step));
+  return nodes.flatMap((node) => alternatives(node, valueAt(path, value)));
 }
 
 function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
@@ -143,10 +182,16 @@ function inside(node: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {
   return node instanceof z.ZodArray ? [node.element] : [];
 }
 
-/** A node without what makes it optional; of a union its members. */
-function alternatives(node: z.core.$ZodType): z.core.$ZodType[] {
-  if (node instanceof z.ZodOptional) return alternatives(node.unwrap());
-  return node instanceof z.ZodUnion ? node.options.flatMap(alternatives) : [node];
+/** A node without what makes it optional; of a union its members, or the one that the value's kind names. */
+function alternatives(node: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
+  if (node instanceof z.ZodOptional) return alternatives(node.unwrap(), value);
+  if (!(node instanceof z.ZodUnion)) return [node];
+  const members = node.options.flatMap((one) => alternatives(one, value));
+  const { kind } = (value ?? {}) as { kind?: unknown };
+  const named = members.filter(
+    (one) => one instanceof z.ZodObject && one.shape['kind']?.safeParse(kind).success === true,
+  );
+  return named.length === 0 ? members : named;
 }
 
 function discoveryTexts(
@@ -223,7 +268,7 @@ function limitsText(given: NonNullable<ConfigFile['limits']>): string | undefine
   const items = Object.entries(given).flatMap(([name, value]) =>
     typeof value === 'number'
       ? [`${name}=${value}`]
-      : Object.entries(value).map(([inner, amount]) => `${name}.${inner}=${amount}`),
+      : Object.entries(value ?? {}).map(([inner, amount]) => `${name}.${inner}=${amount}`),
   );
   return items.length === 0 ? undefined : items.join(',');
 }

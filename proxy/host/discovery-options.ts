@@ -40,9 +40,9 @@ function readRegistry(read: OptionReader): RegistryOptions | null {
   const [address, service] = [read.endpoint('registry'), read.text('registry-service')];
   if (address === null && service === null) return null;
   if (address === null || service === null || service === '')
-    throw usage(
+    throw read.refusal(
+      address === null ? 'registry-service' : 'registry',
       'a registry needs an address and a service',
-      address === null ? '--registry-service' : '--registry',
       'give both --registry HOST:PORT and --registry-service NAME',
     );
   return { kind: 'registry', address, service };
@@ -51,15 +51,15 @@ function readRegistry(read: OptionReader): RegistryOptions | null {
 function readDns(read: OptionReader): DnsOptions | null {
   const [host, service, server] = [read.endpoint('dns'), read.text('dns-srv'), readDnsServer(read)];
   if (host === null && service === null) {
-    if (server !== null) throw usage('no name is given', '--dns-server', 'give --dns HOST:PORT too');
+    if (server !== null) throw read.refusal('dns-server', 'no name is given', 'give --dns HOST:PORT too');
     return null;
   }
   if (host !== null && service !== null)
-    throw usage('endpoints are given twice', '--dns-srv', 'give --dns HOST:PORT or --dns-srv NAME');
+    throw read.refusal('dns-srv', 'endpoints are given twice', 'give --dns HOST:PORT or --dns-srv NAME');
   if (service !== null && (!/^[\w.-]+$/.test(service) || service.length > NAME_MAX))
-    throw usage(`${JSON.stringify(service)} is no name`, '--dns-srv', 'give a name without port');
+    throw read.refusal('dns-srv', `${JSON.stringify(service)} is no name`, 'give a name without port');
   const { host: name, port } = host === null ? { host: service as string, port: 0 } : parsed(host);
-  const minRefreshMs = read.number('discovery.minRefreshMs', DEFAULT_DNS.minRefreshMs, 10, 3_600_000);
+  const minRefreshMs = read.number('discovery.minRefreshMs', DEFAULT_DNS.minRefreshMs);
   const most = Math.max(DEFAULT_DNS.maxRefreshMs, minRefreshMs);
   return {
     kind: 'dns',
@@ -68,14 +68,18 @@ function readDns(read: OptionReader): DnsOptions | null {
     type: host === null ? 'SRV' : 'A',
     server,
     minRefreshMs,
-    maxRefreshMs: read.number('discovery.maxRefreshMs', most, minRefreshMs, 3_600_000),
+    maxRefreshMs: read.number('discovery.maxRefreshMs', most, { least: minRefreshMs }),
   };
 }
 
 function readDnsServer(read: OptionReader): string | null {
   const server = read.endpoint('dns-server');
   if (server === null || isIP(parsed(server).host) !== 0) return server;
-  throw usage(`${JSON.stringify(server)} is not IP:PORT`, '--dns-server', 'give the address, not a name');
+  throw read.refusal(
+    'dns-server',
+    `${JSON.stringify(server)} is not IP:PORT`,
+    'give the address, not a name',
+  );
 }
 
 /** What the reader has found to be one. */
@@ -89,13 +93,17 @@ function readXds(read: OptionReader): XdsOptions | null {
   if (server === null) {
     if (listener === null && cluster === null) return null;
     const place = listener === null ? '--xds-cluster' : '--xds-listener';
-    throw usage(`${place} is given, and no control plane`, place, 'give --xds HOST:PORT too');
+    throw read.refusal(place.slice(2), `${place} is given, and no control plane`, 'give --xds HOST:PORT too');
   }
   if ((listener === null) === (cluster === null)) {
     const said = listener === null ? 'it is not said what to follow' : 'two things to follow are given';
-    throw usage(`of the control plane, ${said}`, '--xds', 'give --xds-listener NAME or --xds-cluster NAME');
+    throw read.refusal(
+      'xds',
+      `of the control plane, ${said}`,
+      'give --xds-listener NAME or --xds-cluster NAME',
+    );
   }
-  const backoffBaseMs = read.number('discovery.backoffBaseMs', DEFAULT_XDS.backoffBaseMs, 1, 3_600_000);
+  const backoffBaseMs = read.number('discovery.backoffBaseMs', DEFAULT_XDS.backoffBaseMs);
   return {
     kind: 'xds',
     server,
@@ -108,14 +116,11 @@ function readXds(read: OptionReader): XdsOptions | null {
     variant: read.choice('xds-variant', ['sotw', 'delta'], DEFAULT_XDS.variant),
     versions: read.choice('discovery.versions', ['any', 'rising'], DEFAULT_XDS.versions),
     keepDeleted: read.flag('discovery.keepDeleted'),
-    absentMs: read.number('discovery.absentMs', DEFAULT_XDS.absentMs, 1, 3_600_000),
+    absentMs: read.number('discovery.absentMs', DEFAULT_XDS.absentMs),
     backoffBaseMs,
-    backoffMaxMs: read.number(
-      'discovery.backoffMaxMs',
-      Math.max(DEFAULT_XDS.backoffMaxMs, backoffBaseMs),
-      backoffBaseMs,
-      3_600_000,
-    ),
+    backoffMaxMs: read.number('discovery.backoffMaxMs', Math.max(DEFAULT_XDS.backoffMaxMs, backoffBaseMs), {
+      least: backoffBaseMs,
+    }),
   };
 }
 

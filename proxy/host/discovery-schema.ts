@@ -1,8 +1,6 @@
 /** The part of the configuration file that says where endpoints come from, when it is no list and no file. */
 import { z } from 'zod';
-
-const milliseconds = (what: string) => z.number().min(0).describe(`${what}, in milliseconds`).optional();
-const text = (what: string) => z.string().describe(what).optional();
+import { amount, text } from './schema-parts.ts';
 
 const XDS = z.strictObject({
   kind: z.literal('xds').describe('a control plane, over xDS (ADS)'),
@@ -27,9 +25,9 @@ const XDS = z.strictObject({
     .describe('rising: refuse a version whose leading number is smaller than one before it on the stream')
     .optional(),
   keepDeleted: z.boolean().describe('what the control plane takes away stays in use').optional(),
-  absentMs: milliseconds('what has not come for so long does not exist'),
-  backoffBaseMs: milliseconds('wait before the stream is opened again'),
-  backoffMaxMs: milliseconds('longest such wait'),
+  absentMs: amount('discovery.absentMs', 'what has not come for so long does not exist'),
+  backoffBaseMs: amount('discovery.backoffBaseMs', 'wait before the stream is opened again'),
+  backoffMaxMs: amount('discovery.backoffMaxMs', 'longest such wait'),
 });
 
 const DNS = z.strictObject({
@@ -38,8 +36,8 @@ const DNS = z.strictObject({
   port: z.int().min(1).max(65_535).describe('type A: the port of all endpoints').optional(),
   type: z.enum(['A', 'SRV']).describe('A: addresses (A and AAAA), the default; SRV: targets').optional(),
   server: text('IP:PORT of the DNS server; default: those of the system'),
-  minRefreshMs: milliseconds('never asked oftener than that, whatever the time to live'),
-  maxRefreshMs: milliseconds('asked at least that often'),
+  minRefreshMs: amount('discovery.minRefreshMs', 'never asked oftener than that, whatever the time to live'),
+  maxRefreshMs: amount('discovery.maxRefreshMs', 'asked at least that often'),
 });
 
 const REGISTRY = z.strictObject({

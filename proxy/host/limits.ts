@@ -89,5 +89,5 @@ function numberOf(name: Name, { least, most, unit }: Limit, text: string, place:
 }
 
 function wrong(message: string, place: string, remedy: string): SidecarError {
-  return new SidecarError('MW_USAGE', message, { place, remedy });
+  return new SidecarError(place === '--limit' ? 'MW_USAGE' : 'MW_CONFIG', message, { place, remedy });
 }

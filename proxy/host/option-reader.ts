@@ -2,8 +2,9 @@
 import { parseAddress, parseWeighted } from '../policy/address.ts';
 import { WEIGHT_MAX } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
-import { DEFAULT_TAG } from './flags.ts';
+import { DEFAULT_TAG, keyOf } from './flags.ts';
 import type { RawOptions } from './flags.ts';
+import { RANGES, type Range, type RangeName, rangeText } from './ranges.ts';
 
 export class OptionReader {
   readonly #flags: RawOptions;
@@ -19,8 +20,19 @@ export class OptionReader {
   }
 
   #wrong(name: string, text: string, wanted: string): SidecarError {
-    const place = this.#flags[name] === undefined ? `${name} in the configuration file` : `--${name}`;
-    return usage(`${JSON.stringify(text)} is not ${wanted}`, place, `give ${wanted}`);
+    return this.refusal(name, `${JSON.stringify(text)} is not ${wanted}`, `give ${wanted}`);
+  }
+
+  /** Trouble with an option that is given, told with the place where it is. */
+  refusal(name: string, message: string, remedy: string): SidecarError {
+    if (this.#flags[name] !== undefined) return usage(message, `--${name}`, remedy);
+    const place = `${keyOf(name)} in the configuration file`;
+    return new SidecarError('MW_CONFIG', message, { place, remedy });
+  }
+
+  /** It is said, whatever. */
+  has(name: string): boolean {
+    return this.#raw(name) !== undefined;
   }
 
   flag(name: string): boolean {
@@ -38,16 +50,23 @@ export class OptionReader {
     return [typeof flag === 'string' ? flag : null, typeof file === 'string' ? file : null];
   }
 
+  /** Endpoints, each once. */
   list(name: string): string[] {
     const items = (this.text(name) ?? '').split(',').map((item) => item.trim());
     const given = items.filter((item) => item !== '');
+    const seen = new Set<string>();
     for (const item of given) {
-      if (parseWeighted(item) === null)
+      const parsed = parseWeighted(item);
+      if (parsed === null)
         throw this.#wrong(
           name,
           item,
           `HOST:PORT or HOST:PORT=WEIGHT (1 to ${WEIGHT_MAX}), or several separated by commas`,
         );
+      const { address } = parsed;
+      if (seen.has(address))
+        throw this.refusal(name, `${address} stands there twice`, 'give it once; its share is its weight');
+      seen.add(address);
     }
     return given;
   }
@@ -64,6 +83,17 @@ export class OptionReader {
     const text = this.text(name);
     if (text !== null && parseAddress(text) === null) throw this.#wrong(name, text, 'HOST:PORT');
     return text;
+  }
+
+  /** A header's name, in lower case (RFC 9110 §5.6.2), or a pseudo-header's. */
+  header(name: string, fallback: string): string {
+    const header = (this.text(name) ?? fallback).toLowerCase();
+    if (header === '' || /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(header)) return header;
+    throw this.refusal(
+      name,
+      `${JSON.stringify(header)} names no header`,
+      'use letters, digits and dashes, e.g. x-user-id',
+    );
   }
 
   choice<T extends string>(name: string, known: readonly T[], fallback: T): T {
@@ -85,23 +115,20 @@ export class OptionReader {
     const value = this.#raw('tag');
     if (value === true) return DEFAULT_TAG;
     if (typeof value !== 'string') return null;
-    if (Buffer.byteLength(value) > 1_024) throw this.#wrong('tag', value, 'a text of at most 1024 octets');
+    if (value === '' || Buffer.byteLength(value) > 1_024)
+      throw this.#wrong('tag', value, 'a text of 1 to 1024 octets');
     return value;
   }
 
-  number(name: string, fallback: number, least: number, most: number): number {
+  /** `bounds`: narrower than the option's own range, where another option sets them. */
+  number(name: string, fallback: number, bounds: Partial<Range> = {}): number {
     const text = this.text(name);
     if (text === null) return fallback;
+    const range: Range = { ...RANGES[keyOf(name) as RangeName], ...bounds };
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most))
-      throw this.#wrong(name, text, `a number from ${least} to ${most}`);
+    const fits = value >= range.least && value <= range.most && (!range.isWhole || Number.isInteger(value));
+    if (!fits) throw this.#wrong(name, text, rangeText(range));
     return value;
-  }
-
-  integer(name: string, fallback: number, least: number, most: number): number {
-    const value = this.number(name, fallback, least, most);
-    if (Number.isInteger(value)) return value;
-    throw this.#wrong(name, String(value), `a whole number from ${least} to ${most}`);
   }
 
   statuses(name: string, fallback: readonly number[]): readonly number[] {

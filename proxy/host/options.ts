@@ -1,8 +1,9 @@
 /** The sidecar's options: flags over the configuration file over the defaults, checked. */
-import type { HealthConfig, SidecarConfig } from '../policy/config.ts';
+import type { HealthConfig, RetryConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG, HEALTH_MODES } from '../policy/config.ts';
 import type { ClusterPolicies } from '../policy/routes/config.ts';
 import { readBalancer } from './balancer-options.ts';
+import { refuseContradictions, refuseIdle } from './contradictions.ts';
 import { readFailover } from './failover-options.ts';
 import { type DiscoveryOptions, readDiscovery } from './discovery-options.ts';
 import type { RawOptions } from './flags.ts';
@@ -78,6 +79,8 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     const flag = `--${discovery.kind}`;
     throw usage('endpoints are given twice', flag, `give either ${flag}, or --upstream or --endpoints`);
   }
+  refuseIdle(read);
+  refuseContradictions(read);
   const routed = readRouting(read, { ...file, ...given(flags) }, readPolicies);
   return {
     // A port that is taken over has its address already.
@@ -93,38 +96,48 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
     tag: read.tag(),
     control: read.text('takeover') ?? read.text('control'),
     takeover: read.text('takeover') !== null,
-    drainDelayMs: read.integer('drain-delay-ms', 0, 0, 3_600_000),
-    drainMs: read.integer('drain-ms', drainMs, 0, 3_600_000),
+    drainDelayMs: read.number('drain-delay-ms', 0),
+    drainMs: read.number('drain-ms', drainMs),
     ...routed,
     limits: resolveLimits(...read.both('limit')),
     watchStdin: read.flag('watch-stdin'),
-    traceFd: read.text('trace-fd') === null ? null : read.integer('trace-fd', 0, 1, 65_535),
+    traceFd: read.text('trace-fd') === null ? null : read.number('trace-fd', 0),
     traceEpochNs: read.nanoseconds('trace-epoch-ns'),
   };
 }
 
 /** What each cluster may have of its own. */
 function readPolicies(read: OptionReader): ClusterPolicies {
-  const { retry, timeout } = DEFAULT_SIDECAR_CONFIG;
+  const { timeout } = DEFAULT_SIDECAR_CONFIG;
   return {
     balancer: readBalancer(read),
     health: readHealth(read),
-    retry: {
-      attempts: read.integer('retry-attempts', retry.attempts, 1, 5),
-      retryableStatuses: read.statuses('retry-on', retry.retryableStatuses),
-      budget: read.number('retry-budget', retry.budget, 0, 100),
-      budgetMinConcurrent: read.integer('retry-budget-min', retry.budgetMinConcurrent, 0, 1_000_000),
-      backoffBaseMs: read.number('retry-backoff-base-ms', retry.backoffBaseMs, 0, 3_600_000),
-      backoffMaxMs: read.number('retry-backoff-max-ms', retry.backoffMaxMs, 0, 3_600_000),
-      perTryTimeoutMs: read.number('per-try-timeout-ms', retry.perTryTimeoutMs, 0, 86_400_000),
-      bufferBytesMax: read.integer('retry-buffer-bytes', retry.bufferBytesMax, 0, 1 << 28),
-    },
+    retry: readRetry(read),
     timeout: {
-      callMs: read.number('call-timeout-ms', timeout.callMs, 0, 86_400_000),
-      callMaxMs: read.number('timeout.callMaxMs', timeout.callMaxMs, 0, 86_400_000),
-      connectMs: read.number('connect-timeout-ms', timeout.connectMs, 1, 600_000),
+      callMs: read.number('call-timeout-ms', timeout.callMs),
+      callMaxMs: read.number('timeout.callMaxMs', timeout.callMaxMs),
+      connectMs: read.number('connect-timeout-ms', timeout.connectMs),
     },
     ...readFailover(read),
+  };
+}
+
+/** The longest wait is never shorter than the first. */
+function readRetry(read: OptionReader): RetryConfig {
+  const { retry } = DEFAULT_SIDECAR_CONFIG;
+  const longest = read.has('retry-backoff-max-ms') ? read.number('retry-backoff-max-ms', 0) : Infinity;
+  const backoffBaseMs = read.number('retry-backoff-base-ms', Math.min(retry.backoffBaseMs, longest));
+  return {
+    attempts: read.number('retry-attempts', retry.attempts),
+    retryableStatuses: read.statuses('retry-on', retry.retryableStatuses),
+    budget: read.number('retry-budget', retry.budget),
+    budgetMinConcurrent: read.number('retry-budget-min', retry.budgetMinConcurrent),
+    backoffBaseMs,
+    backoffMaxMs: read.number('retry-backoff-max-ms', Math.max(retry.backoffMaxMs, backoffBaseMs), {
+      least: backoffBaseMs,
+    }),
+    perTryTimeoutMs: read.number('per-try-timeout-ms', retry.perTryTimeoutMs),
+    bufferBytesMax: read.number('retry-buffer-bytes', retry.bufferBytesMax),
   };
 }
 
@@ -133,16 +146,16 @@ function given(flags: RawOptions): RawOptions {
 }
 
 function readHealth(read: OptionReader): HealthConfig | null {
-  const intervalMs = read.number('health-interval-ms', 0, 0, 86_400_000);
+  const intervalMs = read.number('health-interval-ms', 0);
   if (intervalMs === 0) return null;
   return {
     intervalMs,
-    timeoutMs: read.number('health-timeout-ms', DEFAULT_HEALTH.timeoutMs, 1, 86_400_000),
-    unhealthyThreshold: read.integer('health-unhealthy', DEFAULT_HEALTH.unhealthyThreshold, 1, 1_000),
-    healthyThreshold: read.integer('health-healthy', DEFAULT_HEALTH.healthyThreshold, 1, 1_000),
+    timeoutMs: read.number('health-timeout-ms', DEFAULT_HEALTH.timeoutMs),
+    unhealthyThreshold: read.number('health-unhealthy', DEFAULT_HEALTH.unhealthyThreshold),
+    healthyThreshold: read.number('health-healthy', DEFAULT_HEALTH.healthyThreshold),
     service: read.text('health-service') ?? DEFAULT_HEALTH.service,
     mode: HEALTH_MODES.find((mode) => mode === read.text('health.mode')) ?? DEFAULT_HEALTH.mode,
-    jitter: read.number('health.jitter', DEFAULT_HEALTH.jitter, 0, 1),
+    jitter: read.number('health.jitter', DEFAULT_HEALTH.jitter),
   };
 }
 
@@ -163,7 +176,7 @@ function readUpstreamTls(read: OptionReader): UpstreamTlsOptions | null {
 }
 
 function readWorkers(read: OptionReader): number {
-  const workers = read.integer('workers', 1, 1, 256);
+  const workers = read.number('workers', 1);
   if (workers > 1 && read.text('trace-fd') !== null) {
     throw usage('a trace comes from one process', '--trace-fd', 'give --workers 1 with it');
   }

@@ -7,11 +7,13 @@ import {
   DEFAULT_CLUSTER,
   type MatchConfig,
   type RewriteConfig,
+  type RouteConfig,
   type RoutingConfig,
 } from '../policy/routes/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import type { RawOptions } from './flags.ts';
 import { readDiscovery } from './discovery-options.ts';
+import { refuseContradictions } from './contradictions.ts';
 import { nearestName } from './nearest-name.ts';
 import { OptionReader } from './option-reader.ts';
 
@@ -73,10 +75,16 @@ export function readRouting(
     const known = all.get(cluster) as RawOptions;
     const options = own === null ? known : inherit(known, own.options);
     const place = own === null ? `clusters.${cluster}` : own.place;
-    return at(place, () => readPolicies(new OptionReader({}, options)));
+    const said = own === null ? raw.clusters[cluster] : own.options;
+    return at(place, () => {
+      const whole = new OptionReader({}, options);
+      refuseContradictions(new OptionReader({}, said as RawOptions), whole);
+      return readPolicies(whole);
+    });
   };
   const routes = raw.routes.map((route, index) => checked(route, index, [...all.keys()]));
   const routing = buildRouting(names, routes, policiesOf);
+  refuseUnreachable(routing);
   refuseUnused(names, routing);
   return { routing, clusterSources };
 }
@@ -120,6 +128,11 @@ function checked(raw: RawRoute, index: number, known: readonly string[]): SaidRo
     throw wrong('all weights of the split are 0', place, 'give at least one cluster a weight above 0');
   }
   if (mirror) refuseUnknown(mirror.cluster, known, `${place}.mirror`);
+  const targets = split === undefined ? [cluster] : Object.keys(split);
+  if (mirror && targets.every((target) => target === mirror.cluster)) {
+    const said = `the calls go to ${mirror.cluster}, and so do their copies`;
+    throw wrong(said, `${place}.mirror`, 'name another cluster');
+  }
   return {
     ...raw,
     match: readMatch(match, place),
@@ -144,6 +157,9 @@ function readMatch({ headers = {}, ...rest }: MatchConfig, place: string): Match
 
 function readRewrite(raw: RewriteConfig, place: string): RewriteConfig {
   const { service = 'a', method = 'b', set = {}, add = {}, remove = [] } = raw;
+  const isIdle = raw.service === undefined && raw.method === undefined && raw.authority === undefined;
+  if (isIdle && Object.keys({ ...set, ...add }).length + remove.length === 0)
+    throw wrong('the rewrite changes nothing', `${place}.rewrite`, 'say what it changes, or leave it out');
   if (!areNames(service, method)) {
     const said = `/${raw.service ?? '…'}/${raw.method ?? '…'} is no path of a gRPC method`;
     throw wrong(said, `${place}.rewrite`, 'give plain names, such as my_service.MyService and MyMethod');
@@ -159,7 +175,13 @@ function readRewrite(raw: RewriteConfig, place: string): RewriteConfig {
   };
   const own = (values: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [changed(name), value]));
-  return { ...raw, set: own(set), add: own(add), remove: remove.map(changed) };
+  const [put, gone] = [own(set), remove.map(changed)];
+  const both = gone.find((name) => name in put);
+  if (both !== undefined) {
+    const said = `${both} is both set and removed`;
+    throw wrong(said, `${place}.rewrite`, 'set replaces what is there: leave remove out');
+  }
+  return { ...raw, set: put, add: own(add), remove: gone };
 }
 
 /** What is given, over the rest; a section that is given at all comes as a whole. */
@@ -169,6 +191,16 @@ function inherit(rest: RawOptions, given: RawOptions): RawOptions {
   const replaced = new Set(said.filter((key) => key !== 'hash-header').map(sectionOf));
   const kept = Object.entries(rest).filter(([key]) => !replaced.has(sectionOf(key)));
   return { ...Object.fromEntries(kept), ...Object.fromEntries(said.map((key) => [key, given[key]])) };
+}
+
+/** A route that takes every call leaves none to those behind it. */
+function refuseUnreachable({ routes }: RoutingConfig): void {
+  const takesAll = ({ match: { headers = {}, ...rest } }: RouteConfig): boolean =>
+    Object.keys(rest).length + Object.keys(headers).length === 0;
+  const all = routes.findIndex(takesAll);
+  if (all < 0 || all === routes.length - 1) return;
+  const said = `no call comes so far: route ${all} takes every one`;
+  throw wrong(said, `routes.${all + 1}`, `put route ${all} last, or give it a match`);
 }
 
 function refuseUnused(names: readonly string[], { routes }: RoutingConfig): void {
@@ -212,7 +244,7 @@ function at<T>(place: string, read: () => T): T {
     if (!(error instanceof SidecarError)) throw error;
     const { message, place: option, remedy } = error;
     throw new SidecarError('MW_CONFIG', message, {
-      place: `${place}, ${option?.replace(/^--/, '')}`,
+      place: `${place}.${option?.replace(/^--/, '')}`,
       remedy: remedy ?? '',
     });
   }

@@ -1,7 +1,7 @@
 /** What a configuration file may say about clusters and routes: the part of the schema that is made of its other parts. */
 import { z } from 'zod';
+import { text } from './schema-parts.ts';
 
-const text = (what: string) => z.string().describe(what).optional();
 const STAR = "exact, or with a star at one end: 'abc*', '*abc'; '*' is anything that is there";
 
 /** `cluster`, `own`: what a cluster, and what a route, may have of its own. */

@@ -35,7 +35,7 @@ it.each([
   ['direct', ['--nonsense'], 'there is no flag "--nonsense"', 'known flags: --listen'],
   ['direct', ['--upstream'], '--upstream needs a value', 'write --upstream <list>'],
   ['direct', [...LISTEN, ...NOWHERE, '--balancer', 'best'], 'no balancer "best"', 'use one of round_robin'],
-  ['direct', [...LISTEN, ...NOWHERE, '--drain-ms', 'soon'], '"soon" is not a number', '--drain-ms'],
+  ['direct', [...LISTEN, ...NOWHERE, '--drain-ms', 'soon'], '"soon" is not a whole number', '--drain-ms'],
   ['direct', [...LISTEN, ...NOWHERE, '--admin', '0.0.0.0:0'], 'not a loopback address', '--admin'],
   ['direct', [...LISTEN, '--endpoints', '/no/such.yaml'], 'endpoint file does not exist', '/no/such.yaml'],
   ['direct', ['--config', '/no/such.yaml'], 'configuration file does not exist', '/no/such.yaml'],
@@ -53,6 +53,11 @@ it.each([
   ['a', 'retry: { attempts: many }', 'retry.attempts'],
   ['b', 'no-such-key: 1', 'no-such-key'],
   ['c', 'listen: [', 'neither YAML nor JSON'],
+  [
+    'e',
+    'listen: 127.0.0.1:0\nupstream: a:1\nhedging: {}\nretry: { attempts: 2 }',
+    'retry.attempts in the configuration file',
+  ],
   ['d', 'listen: 127.0.0.1:0\nupstream: [nowhere]', 'upstream in the configuration file'],
 ])('configuration file %s names the place', async (name, text, place) => {
   const path = file(`${name}.yaml`, text);

@@ -232,6 +232,50 @@ it('an endpoint that is spoken to in the clear and wants TLS: UNAVAILABLE, and n
   await expectQuiet(sidecar);
 });
 
+it('SE-12: where TLS is demanded plaintext gets nowhere, from callers or to endpoints, and there is no falling back', async () => {
+  const calls: string[] = [];
+  const clear = new grpc.Server();
+  clear.addService(METHODS, {
+    Unary: (call: { request: Buffer }, reply: (error: null, value: Buffer) => void) => {
+      calls.push(call.request.toString());
+      reply(null, call.request);
+    },
+  } as unknown as grpc.UntypedServiceImplementation);
+  const port = await new Promise<number>((resolve) => {
+    clear.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (_error, bound) =>
+      resolve(bound),
+    );
+  });
+  toEnd.push(() => clear.forceShutdown());
+  // Between the two, to see what is said.
+  const first = new Set<number>();
+  const tap = createNetServer((socket) => {
+    const on = connectNet(port, '127.0.0.1');
+    socket.once('data', (octets) => first.add(octets[0] as number));
+    for (const one of [socket, on]) one.on('error', () => {});
+    socket.pipe(on).pipe(socket);
+  });
+  await listen(tap);
+  toEnd.push(() => tap.close());
+  const endpoint = `127.0.0.1:${(tap.address() as AddressInfo).port}`;
+
+  const demanding = await start([...UPSTREAM, '--upstream', endpoint, '--retry-attempts', '5']);
+  for (let n = 0; n < 3; n++) {
+    const outcome = await unary(plainClient(demanding.listen), 'secret', { deadlineMs: 5_000 });
+    expect(outcome.code).toBe(grpc.status.UNAVAILABLE);
+  }
+  // The first octet of a TLS record, and no preface.
+  expect([...first]).toEqual([0x16]);
+
+  const guarded = await start([...DOWNSTREAM, '--upstream', endpoint]);
+  const outcome = await unary(plainClient(guarded.listen), 'secret', { deadlineMs: 2_000 });
+  expect(outcome.code).not.toBe(grpc.status.OK);
+  expect(await guarded.stats()).toMatchObject({ callsStarted: 0 });
+  expect(calls).toEqual([]);
+  expect(await unary(tlsClient(guarded.listen), 'right')).toMatchObject({ code: 0, body: 'right' });
+  expect(calls).toEqual(['right']);
+});
+
 it('a silent handshake ends with the time to connect', async () => {
   const silent = createNetServer((socket) => socket.on('error', () => {}));
   await listen(silent);

@@ -20,15 +20,13 @@ const weighted = (weights: Record<string, number>): Endpoint[] =>
   Object.entries(weights).map(([id, weight]) => ({ ...endpoint(id), weight }));
 
 describe('balancers in the machine', () => {
-  it('LB-11: the header decides, a retry goes on to another, and without the header any endpoint will do', () => {
+  it('LB-11: the header decides, and a retry goes on to another', () => {
     for (const name of ['ring_hash', 'maglev'] as const) {
       const mesh = meshWith({ name, hashHeader: 'x-user', tableSize: 101 }, 8, { backoffBaseMs: 0 });
       const homes = Array.from({ length: 40 }, (_, user) => visit(mesh, [['x-user', `u${user}`]]));
       const again = Array.from({ length: 40 }, (_, user) => visit(mesh, [['x-user', `u${user}`]]));
       expect(again).toEqual(homes);
       expect(new Set(homes).size).toBeGreaterThan(5);
-      const anywhere = Array.from({ length: 40 }, () => visit(mesh));
-      expect(new Set(anywhere).size).toBeGreaterThan(5);
       const call = mesh.call('x', [['x-user', 'u1']]);
       expect(mesh.where()).toEqual([homes[1]]);
       mesh.refuse(homes[1] as string, 14);
@@ -36,6 +34,17 @@ describe('balancers in the machine', () => {
       expect(mesh.where()).not.toEqual([homes[1]]);
       mesh.reply(mesh.where()[0] as string);
       expect(call.status).toBe(0);
+    }
+  });
+
+  it('LB-14: a call without a hash key goes to a random endpoint: each has its share, in no order', () => {
+    for (const name of ['ring_hash', 'maglev'] as const) {
+      const mesh = meshWith({ name, hashHeader: 'x-user', pointsPerWeight: 2_000 }, 8);
+      const picks = Array.from({ length: 1_600 }, () => visit(mesh));
+      for (const count of Object.values(mesh.counts())) expect(Math.abs(count - 200)).toBeLessThan(60);
+      // One in eight follows itself; in turn none would.
+      const repeated = picks.filter((pick, at) => pick === picks[at - 1]).length;
+      expect(Math.abs(repeated - 200)).toBeLessThan(60);
     }
   });
 

@@ -32,6 +32,10 @@ describe('an endpoint file', () => {
     ['endpoints: [{ address: "x:1", weight: 0 }]', 'a weight is at least 1'],
     ['endpoints: [{ address: "x:1", weight: 10001 }]', 'endpoints.0.weight'],
     ['endpoints: [{ address: "x:1", draining: maybe }]', 'endpoints.0.draining'],
+    [
+      'endpoints: [{ address: "x:1" }, { address: "x:1" }]',
+      'endpoints.1.address is wrong: x:1 stands there twice',
+    ],
     ['a: &a [1]\nendpoints: *a', 'neither YAML nor JSON'],
   ])('%j is refused with place and fix', (text, message) => {
     const parse = (): unknown => parseEndpoints(text, '/some/file');

@@ -157,11 +157,17 @@ describe('what is refused', () => {
   });
 
   it.each([
-    ['limits: { server: { resetBurst: 0 } }', 'limits.server.resetBurst in the configuration file'],
-    ['limits: { resetBurst: 1.5 }', 'limits.resetBurst in the configuration file'],
-    ['limits: { resetBurts: 1 }', 'limits.resetBurts in the configuration file'],
-  ])('%s', (text, place) => {
-    expect(() => options([], text)).toThrow(expect.objectContaining({ code: 'MW_USAGE', place }));
+    [
+      'limits: { server: { resetBurst: 0 } }',
+      'wrong at limits.server.resetBurst: 0 is not a whole number from 1',
+    ],
+    ['limits: { resetBurst: 1.5 }', 'wrong at limits.resetBurst: 1.5 is not'],
+    ['limits: { resetBurts: 1 }', 'unknown key "resetBurts" at limits'],
+    ['limits: { client: { prefaceTimeoutMs: 50 } }', 'bounds nothing in the role of a client'],
+  ])('%s', (text, message) => {
+    const resolve = (): unknown => options([], text);
+    expect(resolve).toThrow(message);
+    expect(resolve).toThrow(expect.objectContaining({ code: 'MW_CONFIG' }));
   });
 
   it.each(['limits: 1', 'limits: { resetBurst: many }', 'limits: { server: { resetBurst: [1] } }'])(

@@ -118,7 +118,7 @@ describe('options', () => {
     [{ 'hash-header': 'x-user' }, 'the balancer round_robin has no use for hash-header'],
     [{ 'hash-header': 'x user', balancer: 'maglev' }, '"x user" names no header'],
     [{ 'balancer.choices': '1', balancer: 'least_request' }, 'from 2 to 10'],
-    [{ 'retry-attempts': '6' }, '"6" is not a number from 1 to 5'],
+    [{ 'retry-attempts': '6' }, '"6" is not a whole number from 1 to 5'],
     [{ 'retry-attempts': '1.5' }, 'not a whole number'],
     [{ 'retry-on': '17' }, 'grpc-status numbers from 1 to 16'],
     [{ 'retry-budget': '-1' }, 'not a number'],
@@ -127,7 +127,7 @@ describe('options', () => {
     [{ 'trace-fd': '3', workers: '2' }, 'a trace comes from one process'],
     [{ 'trace-fd': '0' }, 'from 1 to'],
     [{ 'trace-epoch-ns': '1e9' }, 'whole nanoseconds'],
-    [{ tag: 'ü'.repeat(513) }, 'at most 1024 octets'],
+    [{ tag: 'ü'.repeat(513) }, 'a text of 1 to 1024 octets'],
     [{ endpoints: 'f.yaml' }, 'endpoints are given twice'],
     [{ admin: '127.0.0.1.example:1' }, 'a loopback address'],
     [{ listen: 'x' }, 'not HOST:PORT'],
@@ -165,7 +165,7 @@ describe('failover policies of the file', () => {
     const breaker = of('circuitBreaker: { maxPending: 7 }').circuitBreaker;
     expect(breaker).toEqual({ ...DEFAULT_BREAKER, maxPending: 7 });
     const text =
-      'outlier: { cap: envoy, errorStatuses: [8, 14], healthyCheckUnejects: true, successRate: {}, failurePercent: { minHosts: 3 } }';
+      'health: { intervalMs: 5 }\noutlier: { cap: envoy, errorStatuses: [8, 14], healthyCheckUnejects: true, successRate: {}, failurePercent: { minHosts: 3 } }';
     expect(of(text).outlier).toEqual({
       ...DEFAULT_OUTLIER,
       cap: 'envoy',
@@ -177,13 +177,13 @@ describe('failover policies of the file', () => {
   });
 
   it.each([
-    ['outlier: { maxEjectionPercent: 101 }', '"101" is not a number from 0 to 100'],
+    ['outlier: { maxEjectionPercent: 101 }', '101 is not a whole number from 0 to 100'],
     ['outlier: { intervalMs: 0 }', 'from 1 to'],
     ['retryThrottling: { maxTokens: 0 }', 'from 1 to 1000'],
     ['circuitBreaker: { maxRequest: 3 }', 'unknown key "maxRequest" at circuitBreaker'],
     ['hedging: { attempts: 1 }', 'from 2 to 5'],
     ['hedging: {}\nretry: { attempts: 2 }', 'a call is either retried or hedged'],
-    ['rateLimit: { status: 7 }', 'cannot end with status 7'],
+    ['rateLimit: { status: 7 }', '7 is none of 8, 14'],
     ['rateLimit: { burst: 0 }', 'from 1 to'],
     ['concurrency: { min: 9, max: 8 }', 'from 9 to'],
     ['loadShed: {}', 'no limit of calls in flight by which load could be shed'],
@@ -239,7 +239,7 @@ describe('the configuration file', () => {
     ['timeout: { conectMs: 1 }', 'the nearest is connectMs; known keys: callMs, callMaxMs, connectMs'],
     ['upstreamTls: { servername: x }', 'the nearest is serverName; known keys: ca, serverName'],
     ['heath: {}', 'the nearest is health; known keys: listen, upstream'],
-    ['health: { intervalMs: now }', 'give a value of that kind'],
+    ['health: { intervalMs: now }', 'give a number from 0 to 86400000'],
   ])('%j gets the nearest right name', (text, remedy) => {
     const path = config(text);
     expect(() => readConfigFile(path)).toThrow(

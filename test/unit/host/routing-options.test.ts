@@ -70,7 +70,7 @@ clusters:
   b: { endpoints: b.yaml, retry: { attempts: 2 }, balancer: random, health: { intervalMs: 0 } }
   c: { upstream: ["c:1", "d:2"] }
 routes:
-  - { cluster: b, timeout: { callMs: 30 }, rateLimit: { perSecond: 7 } }
+  - { match: { service: b }, cluster: b, timeout: { callMs: 30 }, rateLimit: { perSecond: 7 } }
   - { cluster: c, hashHeader: x-session, retry: { attempts: 1 } }
 `,
       { 'connect-timeout-ms': '77' },
@@ -123,6 +123,20 @@ test.each([
   ['leads nowhere', `${CANARY}routes: [{ name: x }]`, 'either cluster or split'],
   ['both cluster and split', `${CANARY}routes: [{ cluster: canary, split: { canary: 1 } }]`],
   ['no route leads to the cluster canary', `${CANARY}upstream: a:1\nroutes: [{ cluster: default }]`],
+  [
+    'no call comes so far: route 0',
+    `${CANARY}routes: [{ cluster: canary }, { match: { service: a }, cluster: canary }]`,
+  ],
+  [
+    'the calls go to canary, and so do',
+    `${CANARY}routes: [{ cluster: canary, mirror: { cluster: canary } }]`,
+  ],
+  ['the rewrite changes nothing', `${CANARY}routes: [{ cluster: canary, rewrite: {} }]`],
+  [
+    'x-a is both set and removed',
+    `${CANARY}routes: [{ cluster: canary, rewrite: { set: { X-A: a }, remove: [x-a] } }]`,
+  ],
+  ['"connectMs" at routes.0.timeout', `${CANARY}routes: [{ cluster: canary, timeout: { connectMs: 5 } }]`],
   ['"a b" cannot name a cluster', 'clusters: { "a b": { upstream: "c:1" } }\nroutes: [{ cluster: x }]'],
   ['the cluster default is that of', 'clusters: { default: { upstream: "c:1" } }\nroutes: [{ cluster: x }]'],
   ['no endpoint is given', 'clusters: { a: {} }\nroutes: [{ cluster: a }]', 'either upstream or endpoints'],
@@ -165,5 +179,5 @@ test.each([
   expect(trouble()).toBeInstanceOf(SidecarError);
   expect(trouble().message).toContain(message);
   expect(trouble().remedy).toContain(remedy);
-  expect(trouble().place).toMatch(/configuration file|sidecar\.yaml|^routes\.0, hash-header$/);
+  expect(trouble().place).toMatch(/configuration file|sidecar\.yaml/);
 });
