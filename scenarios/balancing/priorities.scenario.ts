@@ -13,7 +13,7 @@ export default scenario('priorities fail over by share of health, and back', {
       retry: { budget: 1 },
     },
   },
-  load: load.open({ ratePerSecond: 200, arrivals: 'poisson', forMs: 8_000 }),
+  load: load.open({ ratePerSecond: 200, arrivals: 'poisson', forMs: 10_000 }),
   faults: (at) => [
     at('1s').kill('greeter/0'),
     at('2s').kill('greeter/1'),

@@ -25,6 +25,7 @@ import { retryThrottling } from './retry-throttling.ts';
 import { roundRobin } from './round-robin.ts';
 import { slowStart } from './slow-start.ts';
 import { split } from './split.ts';
+import { subset } from './subset.ts';
 import { weightedShare } from './weighted-share.ts';
 
 export const check = {
@@ -54,5 +55,6 @@ export const check = {
   roundRobin,
   slowStart,
   split,
+  subset,
   weightedShare,
 } as const;

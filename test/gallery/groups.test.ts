@@ -1,4 +1,4 @@
-/** Planted bugs of priorities and localities: each turns a check red in words, and its mirror holds. */
+/** Planted bugs of priorities, localities and subsets: each turns a check red in words, and its mirror holds. */
 import { describe, expect, test } from 'vitest';
 import { type Bug, runBug } from './plant.ts';
 
@@ -16,6 +16,11 @@ const PRIORITIES = 'instances: 6, priorities: [0, 0, 0, 0, 1, 1]';
 const ONE_DIES = "at(1000).kill('greeter/0')";
 const ALL_BUT_ONE_DIE = "at(1000).kill('greeter/0'), at(1000).kill('greeter/1'), at(1000).kill('greeter/2')";
 const ZONES = "instances: 5, localities: ['a', 'a', 'b', 'b', 'b'], localityWeights: { a: 3 }";
+
+const SUBSETS = `{ mesh: { services: { greeter: { instances: 12 } },
+       sidecar: { replicas: 6, balancer: { name: 'round_robin', subsetSize: 3 } } },
+     load: load.open({ ratePerSecond: 200, forMs: 2000 }),
+     faults: (at) => [at(500).remove('greeter/2')], checks: [check.subset()] }`;
 
 const EXHIBITS: Exhibit[] = [
   {
@@ -100,6 +105,42 @@ const EXHIBITS: Exhibit[] = [
     scenario: scenarioOf(ZONES, "localities: 'nearest'", '', 'localityShare'),
     check: 'localityShare',
     words: /calls to locality (a, where a share of 80|b, where a share of 20)\.0 % makes it/,
+  },
+  {
+    name: 'draws-its-subset-anew-at-each-change',
+    changes: [
+      {
+        file: 'proxy/policy/subset.js',
+        line: 'const hash = mix(hashText(endpoint.address) ^ this.#seed);',
+        becomes: 'const hash = mix(hashText(endpoint.address) ^ this.#seed ^ endpoints.length);',
+      },
+    ],
+    scenario: SUBSETS,
+    check: 'subset',
+    words:
+      /sidecar \d changed its subset: greeter\/\d+, greeter\/.* for greeter\/.*, although discovery had changed 1 time/,
+  },
+  {
+    name: 'draws-the-same-subset-everywhere',
+    changes: [
+      { file: 'proxy/policy/subset.js', line: 'this.#seed = hashText(key);', becomes: 'this.#seed = 7;' },
+    ],
+    scenario: SUBSETS,
+    check: 'subset',
+    words: /of 6 sidecars those that use an instance of priority 0 vary 6\.0 times as much/,
+  },
+  {
+    name: 'uses-one-more-than-its-subset-has',
+    changes: [
+      {
+        file: 'proxy/policy/subset.js',
+        line: 'const isFull = at === this.#size;',
+        becomes: 'const isFull = at === this.#size + 1;',
+      },
+    ],
+    scenario: SUBSETS,
+    check: 'subset',
+    words: /sidecar \d used 4 endpoints of priority 0; its subset has 3/,
   },
 ];
 

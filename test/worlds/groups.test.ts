@@ -35,6 +35,11 @@ const CASES: Record<string, Case> = {
     },
     check: check.localityShare(),
   },
+  '[LB-22, LB-23] each sidecar has a subset of its own': {
+    service: { instances: 6 },
+    sidecar: { replicas: 3, balancer: { name: 'round_robin', subsetSize: 5 } },
+    check: check.subset(),
+  },
 };
 
 describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {

@@ -124,6 +124,18 @@ describe('groups in the machine', () => {
     expect(after.filter((id) => !before.includes(id))).toHaveLength(1);
   });
 
+  it('LB-22: calls go to members of the subset only, and fail where none of them can be used', () => {
+    const all = Array.from({ length: 20 }, (_, index) => endpoint(`n${index}`));
+    const mesh = meshOf(all, { subsetSize: 2, subsetKey: 'me' });
+    const own = mesh.sidecar.clusters().map(({ id }) => id);
+    mesh.silent = true;
+    mesh.cut(own[0] as string);
+    expect(Object.keys(visits(mesh, 10))).toEqual([own[1]]);
+    mesh.cut(own[1] as string);
+    expect(mesh.call().status).toBe(14);
+    expect(mesh.where()).toEqual([]);
+  });
+
   it('LB-26: reports in trailers make weights; a malformed one is counted and means nothing', () => {
     const balancer = {
       name: 'weighted_round_robin',
