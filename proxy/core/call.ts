@@ -100,9 +100,12 @@ export class Call extends CallRequest {
     const closes = endStream && !this.isGrpc;
     if (out.length > 0 || closes) link?.sendData(stream, out, closes);
     if (endStream) {
+      // The attempt's end gives it back: nobody will drain it any more.
+      attempt.heldBytes += bytes.length;
       if (this.isGrpc) {
         const status = statusOfHttp(attempt.httpStatus);
         const message = `${attempt.sentTo} ended its response without grpc-status`;
+        this.context.counters.answersNotGrpc++;
         link?.sendTrailers(stream, this.context.answers.trailers(status, message));
         this.#complete(status);
       } else this.#complete(-1);
@@ -125,6 +128,7 @@ export class Call extends CallRequest {
     }
     const status = statusOfHttp(attempt.httpStatus);
     const message = `${attempt.sentTo} sent trailers without grpc-status`;
+    this.context.counters.answersNotGrpc++;
     link?.sendTrailers(stream, withStatus(forwardable(block), status, message));
     this.#complete(status);
   }
@@ -133,6 +137,10 @@ export class Call extends CallRequest {
   handleResponseReset(attempt: Attempt, code: number, unprocessed: boolean, reason: string): void {
     const end = unprocessed ? 'unprocessed' : code < 0 ? 'connection_lost' : 'reset';
     const name = attempt.sentTo;
+    const { counters } = this.context;
+    if (unprocessed) counters.attemptsUnprocessed++;
+    else if (code < 0) counters.attemptsLost++;
+    else counters.attemptsReset++;
     this.endAttempt(end, -1, -1);
     const never = unprocessed || code === H2.refusedStream;
     this.fail(statusOfReset(code), `${name}: ${reason}`, null, end, never);
@@ -140,6 +148,7 @@ export class Call extends CallRequest {
 
   handlePerTryTimeout(attempt: Attempt): void {
     const name = attempt.sentTo;
+    this.context.counters.attemptsTimedOut++;
     this.endAttempt('per_try_timeout', -1, H2.cancel);
     const message = `${name}: no answer within ${this.context.config.retry.perTryTimeoutMs} ms per try`;
     this.fail(GRPC.unavailable, message, null, 'per_try_timeout', false);
@@ -242,6 +251,7 @@ export class Call extends CallRequest {
     const status = statusOfHttp(block.status);
     const type = block.get('content-type') ?? 'none';
     const name = attempt.sentTo;
+    this.context.counters.answersNotGrpc++;
     this.endAttempt('complete', -1, endStream ? -1 : H2.cancel);
     const message = `${name} answered HTTP ${block.status} without grpc-status, content-type ${type}`;
     this.fail(status, message, null, 'complete', false);

@@ -12,6 +12,11 @@ export class Counters {
   callsWaiting = 0;
   attemptsStarted = 0;
   attemptsAlive = 0;
+  attemptsReset = 0;
+  attemptsUnprocessed = 0;
+  attemptsLost = 0;
+  attemptsTimedOut = 0;
+  answersNotGrpc = 0;
   retries = 0;
   retriesTransparent = 0;
   retriesOverBudget = 0;
@@ -27,6 +32,8 @@ export class Counters {
   breakerOverRetries = 0;
   connectionsDownstream = 0;
   connectionsUpstream = 0;
+  connectsFailed = 0;
+  connectionsLost = 0;
   healthChecks = 0;
   healthChecksFailed = 0;
   /** Copies of calls, which are not counted as calls; and those that were one too many at a time. */

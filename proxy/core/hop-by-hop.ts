@@ -1,4 +1,7 @@
-/** Takes fields out of a block that belong to one connection only (RFC 9113 §8.2.2, MS-09). */
+/**
+ * Takes fields out of a block that belong to one connection only (RFC 9113 §8.2.2, MS-09), and the length of a gRPC response:
+ * its messages have their own, and trailers that tell of a response cut off would contradict it (§8.1.1).
+ */
 import type { WireField } from '../wire/field.ts';
 import { HeaderBlock } from '../wire/headers.ts';
 
@@ -22,13 +25,10 @@ export function forwardable(block: HeaderBlock): HeaderBlock {
 
 function stripped(block: HeaderBlock): HeaderBlock {
   const { fields } = block;
-  block.forwarded = block;
-  for (let index = 0; index < fields.length; index++) {
-    const { name, value } = fields[index] as WireField;
-    if (!isConnectionField(name, value)) continue;
-    block.forwarded = new HeaderBlock(fields.filter((field) => !isConnectionField(field.name, field.value)));
-    break;
-  }
+  const dropsLength = block.contentLength >= 0 && block.isGrpc && block.status > 0;
+  const stays = ({ name, value }: WireField): boolean =>
+    !isConnectionField(name, value) && !(dropsLength && name === 'content-length');
+  block.forwarded = fields.every(stays) ? block : new HeaderBlock(fields.filter(stays));
   return block.forwarded;
 }
 

@@ -42,6 +42,13 @@ export interface SidecarStats {
   callsAnsweredHere: number;
   attemptsStarted: number;
   attemptsAlive: number;
+  /** Why attempts failed: reset (by either side, for what came), never begun by the endpoint, lost with the connection, too long a try. */
+  attemptsReset: number;
+  attemptsUnprocessed: number;
+  attemptsLost: number;
+  attemptsTimedOut: number;
+  /** Answers to gRPC calls that had no grpc-status. */
+  answersNotGrpc: number;
   retries: number;
   retriesTransparent: number;
   /** Retries that policy allowed and the budget refused. */
@@ -65,6 +72,12 @@ export interface SidecarStats {
   callsWaiting: number;
   connectionsDownstream: number;
   connectionsUpstream: number;
+  /** Connections to endpoints that did not come about, and those that ended though the sidecar still wanted them. */
+  connectsFailed: number;
+  connectionsLost: number;
+  /** Octets of requests that are kept for another attempt, and timers that run. */
+  requestBytesKept: number;
+  timersArmed: number;
   healthChecks: number;
   healthChecksFailed: number;
   /** Copies that routes sent; they are no calls. Dropped: one too many at a time. */

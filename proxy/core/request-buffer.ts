@@ -96,6 +96,10 @@ class Slots {
     this.#perSlab = SLAB_BYTES / bytes;
   }
 
+  get used(): number {
+    return this.#slabs.length * this.#perSlab - this.free.length;
+  }
+
   take(): number {
     const slot = this.free.pop();
     if (slot !== undefined) return slot;
@@ -116,6 +120,11 @@ class Slots {
 
 const SMALL = new Slots(32);
 const LARGE = new Slots(128);
+
+/** Slots that hold octets, of all machines in this process. For tests. */
+export function slotsUsed(): number {
+  return SMALL.used + LARGE.used;
+}
 
 function slotsOf(slot: number): Slots {
   return (slot & 1) === 0 ? SMALL : LARGE;

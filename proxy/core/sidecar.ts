@@ -110,9 +110,18 @@ export class Sidecar implements SidecarMachine {
 
   stats(): SidecarStats {
     const counters = Counters.total(this.#contexts.counters());
-    const { callsAlive } = counters;
-    const callsByStatus = [...counters.callsByStatus];
-    return { ...counters, callsAlive, callsByStatus, ...this.#contexts.ejections() };
+    let requestBytesKept = 0;
+    for (const context of this.#contexts.all) {
+      for (const { buffer } of context.callRecords()) requestBytesKept += buffer.length;
+    }
+    return {
+      ...counters,
+      callsAlive: counters.callsAlive,
+      callsByStatus: [...counters.callsByStatus],
+      ...this.#contexts.ejections(),
+      requestBytesKept,
+      timersArmed: this.#context.timers.armedCount,
+    };
   }
 
   clusters(): ClusterEndpoint[] {

@@ -71,6 +71,15 @@ export class TimerTable {
     this.#lanesMax = lanesMax;
   }
 
+  /** Timers that run; counted one by one, for statistics. */
+  get armedCount(): number {
+    let count = this.#heap.length;
+    for (const { head } of this.#lanes) {
+      for (let timer = head; timer !== null; timer = timer.later) count++;
+    }
+    return count;
+  }
+
   /** Arms an idle timer to end `durationNs` after `nowNs`. */
   arm(timer: Timer, nowNs: number, durationNs: number): void {
     const deadlineNs = nowNs + (durationNs < 1 ? 1 : durationNs);

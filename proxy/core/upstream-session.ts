@@ -36,6 +36,9 @@ export class UpstreamSession implements UpstreamPort {
   /** The connection ended, or was never wanted any more. */
   over = false;
   attempts = 0;
+  connectedNs = 0;
+  /** Something was answered on it. */
+  served = false;
   #first: Attempt | null = null;
   /** The link whose SETTINGS are awaited. */
   #awaited: Link | null = null;
@@ -145,6 +148,7 @@ export class UpstreamSession implements UpstreamPort {
   }
 
   onHeaders(stream: LinkStream, block: HeaderBlock, endStream: boolean): void {
+    this.served = true;
     const attempt = stream.user as Attempt | null;
     if (attempt === null) return;
     if (attempt.probe !== null) attempt.probe.handleHeaders(attempt, block, endStream);
@@ -201,7 +205,9 @@ export class UpstreamSession implements UpstreamPort {
   #lost(): void {
     if (this.over) return;
     this.over = true;
-    this.#context.counters.connectionsUpstream--;
+    const { counters } = this.#context;
+    counters.connectionsUpstream--;
+    if (!this.retired) counters.connectionsLost++;
     this.upstream.handleLost(this);
   }
 

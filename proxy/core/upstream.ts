@@ -21,6 +21,9 @@ import { WaitList } from './wait-list.ts';
  */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
+/** A connection that lived so long is no sign of an endpoint that closes what it accepts. */
+const LASTED_NS = 1e9;
+
 /** A watch tells of changes, not of samples. */
 const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
 
@@ -49,6 +52,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   /** A connection ended by GOAWAY and its successor is on the way: still pickable, calls wait for it (FO-19, FO-21). */
   #replacing = false;
   #failures = 0;
+  /** Connections in a row that ended before they served or lasted. */
+  #shortLived = 0;
   #connected = false;
   /** What it counts for in `context.checked` and `context.healthy`. */
   #checked = 0;
@@ -170,6 +175,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#failures = 0;
     this.#replacing = false;
     this.#sessions.push(session);
+    session.connectedNs = this.#context.nowNs;
     if (this.#prober === null || this.health.healthy === true) this.trouble = '';
     this.#prober?.begin();
     if (this.#prober === null) this.#settled();
@@ -181,13 +187,11 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#context.timers.cancel(this.#dialTimer);
     this.#dialling = null;
     this.#failures++;
+    this.#context.counters.connectsFailed++;
     this.#replacing = false;
     if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
     this.#settled();
-    if (!this.#reconnectTimer.armed) {
-      const { timers, nowNs, random } = this.#context;
-      timers.arm(this.#reconnectTimer, nowNs, reconnectNs(this.#failures, random()));
-    }
+    if (!this.#reconnectTimer.armed) this.#dialLater(this.#failures);
     this.update();
     if (this.#sessions.length === 0) this.#requeue();
     this.#context.releaseWaiting();
@@ -198,8 +202,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#drop(session);
     this.#prober?.leave(session);
     if (this.#sessions.length === 0 && !this.removed && !this.endpoint.draining) {
-      this.#replacing = this.pickable;
-      this.#dial();
+      this.#replacing = this.#dialNext(session) && this.pickable;
     }
     this.update();
     session.retire();
@@ -215,7 +218,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     if (this.#sessions.length > 0) return;
     if (!session.retired) this.trouble = `connection lost: ${reason}`;
     if (!this.#replacing) this.#requeue();
-    if (!this.endpoint.draining && !this.#reconnectTimer.armed) this.#dial();
+    if (this.removed || this.endpoint.draining) return;
+    if (this.#dialling === null && !this.#reconnectTimer.armed) this.#dialNext(session);
   }
 
   /** A check ended. `hung`: nothing came in time, so when that takes the endpoint out its connections go too (FO-31). */
@@ -314,6 +318,23 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.tell('dialling');
     context.timers.arm(this.#dialTimer, context.nowNs, context.config.timeout.connectMs * 1e6);
     context.environment.dial(session);
+  }
+
+  /**
+   * The last connection ended. The next one is dialled at once (true) where that one had served or lasted, and once where it
+   * had not: an endpoint that accepts and closes would be dialled without end.
+   */
+  #dialNext({ served, connectedNs }: UpstreamSession): boolean {
+    const lasted = served || this.#context.nowNs - connectedNs >= LASTED_NS;
+    this.#shortLived = lasted ? 0 : this.#shortLived + 1;
+    if (this.#shortLived <= 1) this.#dial();
+    else if (!this.#reconnectTimer.armed) this.#dialLater(this.#shortLived - 1);
+    return this.#dialling !== null;
+  }
+
+  #dialLater(failures: number): void {
+    const { timers, nowNs, random } = this.#context;
+    timers.arm(this.#reconnectTimer, nowNs, reconnectNs(failures, random()));
   }
 
   #mayConnect(): boolean {

@@ -97,6 +97,11 @@ export class Carrier extends Connection {
     return own;
   }
 
+  /** Octets that the system has not taken yet. */
+  get unwrittenBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+  }
+
   /** All octets are with the system. */
   get flushed(): boolean {
     return !this.hasOutput && this.#socket.writableLength === 0;

@@ -1,12 +1,13 @@
 /** One machine on real sockets, with its discovery, TLS and trace: what serves the port between one reload and the next. */
 import type { Socket } from 'node:net';
 import { Sidecar } from '../core/sidecar.ts';
-import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
+import type { ClusterEndpoint } from '../core/machine.ts';
 import type { EndpointFile } from '../discovery/endpoint-file.ts';
 import type { EndpointSource } from '../discovery/source.ts';
 import { staticEndpoints } from '../discovery/static.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { Acceptor } from './acceptor.ts';
+import type { HostStats } from './carrier-stats.ts';
 import { clockOffsetNs } from './clock-offset.ts';
 import { ClusterSources } from './cluster-sources.ts';
 import { Dialler } from './dialler.ts';
@@ -102,7 +103,7 @@ export class Generation implements Serving {
     return this.#sidecar.notReadyReason;
   }
 
-  stats(): SidecarStats & { tlsHandshakesFailed?: number; traceLinesLost: number } {
+  stats(): HostStats & { traceLinesLost: number } {
     return { ...this.#stats(), traceLinesLost: this.#trace?.lost ?? 0 };
   }
 
@@ -139,9 +140,9 @@ export class Generation implements Serving {
     await this.#firstContact();
   }
 
-  /** The machine's, and those of TLS when callers use it. */
-  #stats(): SidecarStats & { tlsHandshakesFailed?: number } {
-    const stats = this.#sidecar.stats();
+  /** The machine's, those of its connections, and those of TLS when callers use it. */
+  #stats(): HostStats {
+    const stats = { ...this.#sidecar.stats(), ...this.#loop.carrierStats() };
     return this.#tls === null ? stats : { ...stats, tlsHandshakesFailed: this.#tls.handshakesFailed };
   }
 

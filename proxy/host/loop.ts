@@ -1,6 +1,7 @@
 /** The turn of the real driver: one clock reading per event, one write per connection and turn, one armed timer for all. */
 import type { Sidecar } from '../core/sidecar.ts';
 import type { Carrier } from './carrier.ts';
+import { type CarrierStats, statsOfCarriers } from './carrier-stats.ts';
 
 /** Acknowledgements wait this long for something to ride along with. */
 const LAZY_MS = 8;
@@ -13,6 +14,7 @@ export class Loop {
   nowNs = 0;
   /** Called after each turn. */
   onTurn: (() => void) | null = null;
+  readonly #goneErrors = { server: 0, client: 0 };
   #sidecar: Sidecar | null = null;
   #dirty: Carrier[] = [];
   #lazy: Carrier[] = [];
@@ -40,7 +42,11 @@ export class Loop {
   }
 
   remove(carrier: Carrier): void {
-    this.carriers.delete(carrier);
+    if (this.carriers.delete(carrier)) this.#goneErrors[carrier.role] += carrier.peerErrors;
+  }
+
+  carrierStats(): CarrierStats {
+    return statsOfCarriers(this.carriers, this.#goneErrors);
   }
 
   /** The connection may have something to write. */

@@ -1,5 +1,6 @@
 /** Several workers seen as one sidecar: counters summed, endpoints merged, ready when all are. */
-import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
+import type { ClusterEndpoint } from '../core/machine.ts';
+import type { HostStats } from './carrier-stats.ts';
 import type { WorkerView } from './worker-messages.ts';
 
 /** A worker's place in the group; `view` is null when it is gone, starting, or does not answer. */
@@ -52,7 +53,7 @@ export function clustersOf(members: readonly Member[]): { endpoints: object[]; w
   return { endpoints: [...merged.values()], workers };
 }
 
-function addStats(sum: Record<string, number | number[]>, stats: SidecarStats): void {
+function addStats(sum: Record<string, number | number[]>, stats: HostStats): void {
   for (const [name, value] of Object.entries(stats) as [string, number | readonly number[]][]) {
     const before = sum[name];
     if (typeof value === 'number') sum[name] = (typeof before === 'number' ? before : 0) + value;

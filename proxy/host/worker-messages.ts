@@ -1,5 +1,6 @@
 /** What a sidecar of several workers says between its processes. All are plain data; a connection travels beside `socket`. */
-import type { ClusterEndpoint, SidecarStats } from '../core/machine.ts';
+import type { ClusterEndpoint } from '../core/machine.ts';
+import type { HostStats } from './carrier-stats.ts';
 import type { RawOptions } from './flags.ts';
 
 export type ToWorker =
@@ -33,7 +34,7 @@ export type FromWorker =
 export interface WorkerView {
   /** '' when ready, else why not. */
   readonly notReady: string;
-  readonly stats: SidecarStats;
+  readonly stats: HostStats;
   readonly endpoints: readonly ClusterEndpoint[];
   /** What is wrong with the endpoint file, or null. */
   readonly trouble: string | null;

@@ -24,7 +24,14 @@ import { type HeaderBlock, formatGrpcTimeout } from './headers.ts';
 import type { WireLimits } from './limits.ts';
 import type { Link, LinkEvents, LinkStream } from './link.ts';
 import { recycleOutput } from './output.ts';
-import { CLIENT_PREFACE, ErrorCode, FRAME_HEADER_BYTES, FrameType, MAX_31_BIT } from './protocol.ts';
+import {
+  CLIENT_PREFACE,
+  DEFAULT_WINDOW_BYTES,
+  ErrorCode,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  MAX_31_BIT,
+} from './protocol.ts';
 import { pumpLine, sendBlock, sendBody, sendEnd } from './send.ts';
 import { MOVED, Stream, StreamState } from './stream.ts';
 import { handleTimeouts, nextTimeout } from './timeouts.ts';
@@ -174,14 +181,32 @@ export class Connection implements Link {
     return this.#core.streams.count;
   }
 
-  /** Octets held: unread input, unsent output, queued bodies and the block memory. For tests and statistics. */
-  get bufferedBytes(): number {
+  /** Octets under way: unread input, unsent output, queued bodies. For tests and statistics. */
+  get heldBytes(): number {
     const core = this.#core;
-    let queued = 0;
-    for (const stream of core.streams.all()) queued += stream.queuedBytes;
-    return (
-      core.output.bytes + this.#reader.heldBytes + (core.blockOctets?.length ?? 0) + core.memo.bytes + queued
-    );
+    let held = core.output.bytes + this.#reader.heldBytes + (core.blockOctets?.length ?? 0);
+    for (const stream of core.streams.all()) held += stream.queuedBytes;
+    return held;
+  }
+
+  /** The same with the block memory. */
+  get bufferedBytes(): number {
+    return this.heldBytes + this.#core.memo.bytes;
+  }
+
+  /** What the peer sent of the connection's receive window and did not get back, announced or not. For tests and statistics. */
+  get windowTakenBytes(): number {
+    const core = this.#core;
+    if (core.closed) return 0;
+    const whole = core.settingsWritten
+      ? Math.max(core.limits.connectionWindowBytes, DEFAULT_WINDOW_BYTES)
+      : DEFAULT_WINDOW_BYTES;
+    return whole - core.recvWindow - core.credit;
+  }
+
+  /** Streams that were ended for what the peer did, and the connection where that was. For statistics. */
+  get peerErrors(): number {
+    return this.#core.peerErrors;
   }
 
   /** How large our HPACK encoder's table may get. For tests and statistics. */
@@ -323,6 +348,7 @@ export class Connection implements Link {
     core.wantsClose = true;
     core.line = [];
     core.held = [];
+    core.blockOctets = null;
     for (const stream of core.streams.all()) {
       core.streams.remove(stream);
       stream.state = StreamState.CLOSED;

@@ -85,6 +85,8 @@ export class Core {
   /** The block's HEADERS frame made its stream depend on itself. */
   blockFault = false;
   goAwayReceivedCode = 0;
+  /** Streams and connections that were ended for what the peer did. */
+  peerErrors = 0;
   /** The peer does not speak HTTP/2: no GOAWAY for it. */
   closeWithoutGoAway = false;
   /** When the connection began on the driver's clock; -1 until the clock is first looked at. */
@@ -145,6 +147,7 @@ export class Core {
 /** Ends the connection for what the peer did (RFC 9113 §5.4.1). Each open stream is told, then the machine. */
 export function failConnection(core: Core, code: number, reason: string): void {
   if (core.closed) return;
+  if (code !== ErrorCode.NO_ERROR) core.peerErrors += 1;
   if (!core.closeWithoutGoAway) writeGoAway(core, core.isServer ? core.lastPeerId : 0, code, reason);
   endConnection(core, reason);
 }
@@ -156,6 +159,7 @@ export function endConnection(core: Core, reason: string): void {
   core.line = [];
   core.held = [];
   core.heldUntilNs = Infinity;
+  core.blockOctets = null;
   const streams = core.streams.all();
   for (const stream of streams) {
     core.streams.remove(stream);
@@ -169,6 +173,7 @@ export function endConnection(core: Core, reason: string): void {
 
 /** A stream error (RFC 9113 §5.4.2) for what the peer did. Draws from the reset bucket. */
 export function failStream(core: Core, stream: Stream, code: number): void {
+  core.peerErrors += 1;
   closeStream(core, stream, Ended.BY_OUR_RESET);
   writeReset(core, stream.id, code);
   countControlFrame(core);
@@ -178,6 +183,7 @@ export function failStream(core: Core, stream: Stream, code: number): void {
 
 /** RST_STREAM that the peer provoked, for a stream without a record. */
 export function refuse(core: Core, streamId: number, code: number): void {
+  core.peerErrors += 1;
   writeReset(core, streamId, code);
   countControlFrame(core);
   drawReset(core);

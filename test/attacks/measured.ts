@@ -19,7 +19,8 @@ export interface Measured {
   streamsMax: number;
   attemptsMax: number;
   attemptsStarted: number;
-  leftBehind: number;
+  /** Gauges that are not at zero again. */
+  leftBehind: string;
   innocentCalls: number;
   innocentAnswered: number;
   innocentEnded: number;
@@ -42,7 +43,7 @@ export function emptyMeasured(): Measured {
     streamsMax: 0,
     attemptsMax: 0,
     attemptsStarted: 0,
-    leftBehind: 0,
+    leftBehind: '',
     innocentCalls: 0,
     innocentAnswered: 0,
     innocentEnded: 0,

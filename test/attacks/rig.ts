@@ -10,6 +10,7 @@ import { headerBlock } from '../../proxy/wire/headers.ts';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from '../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../proxy/wire/link.ts';
 import { type Frame, PREFACE, REQUEST, RESPONSE, TRAILERS, frames, settings } from '../unit/wire/kit.ts';
+import { leftovers } from './leftovers.ts';
 import { type Measured, emptyMeasured } from './measured.ts';
 
 const QUIET: LinkEvents = {
@@ -151,11 +152,13 @@ export class Rig {
     this.advance(6_000);
     this.#takeHostile();
     this.hostile.handleEof();
+    this.#takeHostile();
     this.pump();
     const { measured } = this;
     const stats = this.sidecar.stats();
     measured.attemptsStarted = stats.attemptsStarted;
-    measured.leftBehind = this.hostile.streamsOpen + stats.callsAlive + stats.attemptsAlive;
+    const ends = new Set([this.hostile, ...this.#pipes.flat()]);
+    measured.leftBehind = leftovers(this.sidecar, ends).join(' ');
     measured.innocentAnswered = this.#answered.size;
     measured.innocentEnded = this.#answered.size + this.#failed.size;
     measured.servedByHonest = this.#servedByHonest;

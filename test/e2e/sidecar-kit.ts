@@ -74,7 +74,18 @@ export class SidecarProcess {
   }
 }
 
-const GAUGES = ['callsAlive', 'attemptsAlive', 'retriesAlive', 'callsWaiting'] as const;
+const GAUGES = [
+  'callsAlive',
+  'attemptsAlive',
+  'retriesAlive',
+  'callsWaiting',
+  'requestBytesKept',
+  'streamsDownstream',
+  'streamsUpstream',
+  'bytesHeld',
+  'windowTakenBytesDownstream',
+  'windowTakenBytesUpstream',
+] as const;
 
 /** Everything is over: waits until no gauge counts anything; throws with the gauges that do. */
 export async function expectQuiet(sidecar: SidecarProcess): Promise<void> {

@@ -83,6 +83,29 @@ describe('endpoints', () => {
     expect(gaps).toEqual([100, 160, 256, 410, 656, 1_049, 1_678, 2_000]);
   });
 
+  it('LB-28: one that accepts and closes is dialled again at once the first time, then with growing waits, until it serves', () => {
+    const mesh = new FakeMesh(1, { silent: true, random: () => 0.5 });
+    const waits: number[] = [];
+    const cutAndWait = (): void => {
+      mesh.connectAll();
+      mesh.cut('a');
+      let waitedMs = 0;
+      for (; mesh.dialled.length === 0; waitedMs++) mesh.pass(1 * MS);
+      waits.push(waitedMs);
+    };
+    for (let i = 0; i < 4; i++) cutAndWait();
+    expect(waits).toEqual([0, 100, 160, 256]);
+    mesh.connectAll();
+    mesh.call();
+    mesh.reply('a');
+    mesh.cut('a');
+    expect(mesh.dialled).toHaveLength(1);
+    mesh.connectAll();
+    mesh.pass(1_000 * MS);
+    mesh.cut('a');
+    expect(mesh.dialled).toHaveLength(1);
+  });
+
   it('DC-01, DC-02: a removed endpoint gets no new call and finishes what it has', () => {
     const mesh = new FakeMesh(2);
     const calls = [mesh.call(), mesh.call()];

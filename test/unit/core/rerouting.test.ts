@@ -252,6 +252,7 @@ describe('routes at run time', () => {
       ...rest,
       connectionsUpstream: 1,
       endpointsEjected: 0,
+      timersArmed: 0,
     });
     expect([connectionsUpstream, endpointsEjected]).toEqual([2, 1]);
     expect(mesh.sidecar.nextTimeoutNs).toBe(Infinity);

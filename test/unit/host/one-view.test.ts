@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { clustersOf, type Member, notReadyOf, statsOf } from '../../../proxy/host/one-view.ts';
-import type { ClusterEndpoint, SidecarStats } from '../../../proxy/core/machine.ts';
+import type { HostStats } from '../../../proxy/host/carrier-stats.ts';
+import type { ClusterEndpoint } from '../../../proxy/core/machine.ts';
 
 const endpoint = (change: Partial<ClusterEndpoint>): ClusterEndpoint => ({
   id: 'a',
@@ -20,7 +21,7 @@ const endpoint = (change: Partial<ClusterEndpoint>): ClusterEndpoint => ({
   ...change,
 });
 const member = (worker: number, endpoints: ClusterEndpoint[], notReady = ''): Member => {
-  const stats = { callsStarted: worker, callsByStatus: [worker, 0, 5] } as unknown as SidecarStats;
+  const stats = { callsStarted: worker, callsByStatus: [worker, 0, 5] } as unknown as HostStats;
   return { worker, pid: 100 + worker, trouble: '', view: { notReady, stats, endpoints, trouble: null } };
 };
 const dead: Member = { worker: 3, pid: 103, view: null, trouble: 'it died' };
