@@ -1,6 +1,6 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
 import { LISTENER_NAME } from '../../plane/plane.ts';
-import { KEY_HEADER, ownFacts } from '../../spec/balancer.ts';
+import { groupSettings, KEY_HEADER, ownFacts } from '../../spec/balancer.ts';
 import type { FailoverSpec } from '../../spec/failover.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
@@ -62,7 +62,14 @@ function policies(
 function balancer(spec: NonNullable<SidecarSpec['balancer']>, own: ReturnType<typeof ownFacts>): object {
   const given = typeof spec === 'object' ? spec : { name: spec };
   const hashes = given.name === 'ring_hash' || given.name === 'maglev';
-  return { ...(hashes ? { hashHeader: KEY_HEADER } : {}), ...own, ...defined(given) };
+  const { localities, subsetSize } = groupSettings(spec);
+  // The sidecar refuses what nothing asks for.
+  return {
+    ...(hashes ? { hashHeader: KEY_HEADER } : {}),
+    ...(localities === 'nearest' ? { ownLocality: own.ownLocality } : {}),
+    ...(subsetSize > 0 ? { subsetKey: own.subsetKey } : {}),
+    ...defined(given),
+  };
 }
 
 function defined(object: object): object {
