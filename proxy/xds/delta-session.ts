@@ -47,7 +47,8 @@ export class DeltaSession extends ServerSession<DeltaRequest, DeltaResponse> {
     const owed = this.#owed.get(type) as Set<string>;
     const resources: DeltaResource[] = [];
     for (const one of this.#wanted(following)) {
-      if (known.get(one.name)?.digest === one.digest && !owed.has(one.name)) continue;
+      const again = owed.has(one.name) || following.owesAgain(one.name, this.snapshot);
+      if (known.get(one.name)?.digest === one.digest && !again) continue;
       resources.push({ name: one.name, version: one.digest, resource: one.any });
       known.set(one.name, one);
     }
@@ -60,7 +61,12 @@ export class DeltaSession extends ServerSession<DeltaRequest, DeltaResponse> {
     this.#fresh.delete(type);
     const nonce = this.nextNonce();
     const version = String(this.snapshot.serial);
-    this.sent(following, nonce, version);
+    this.sent(
+      following,
+      nonce,
+      version,
+      resources.map(({ name }) => name),
+    );
     return {
       system_version_info: version,
       resources,

@@ -39,12 +39,22 @@ export class Following {
   /** Of the response that was not answered yet; '' when none is. */
   awaited = '';
   awaitedVersion = '';
+  /** What was in it, and of which snapshot it was. */
+  told: readonly string[] = [];
+  serial = -1;
+  /** The client refused it. */
+  refused = false;
   sentNs = 0;
   /** When a response was answered last. */
   settledNs = 0;
 
   constructor(type: TypeUrl) {
     this.type = type;
+  }
+
+  /** What was refused is told again with the next snapshot, even if that has the same of it: a client may refuse an old version only. */
+  owesAgain(name: string | null, { serial }: Snapshot): boolean {
+    return this.refused && serial !== this.serial && (name === null || this.told.includes(name));
   }
 
   wants(name: string): boolean {
@@ -115,9 +125,12 @@ export abstract class ServerSession<Request extends { type_url: string }, Respon
     return String(++this.#nonces);
   }
 
-  protected sent(following: Following, nonce: string, version: string): void {
+  protected sent(following: Following, nonce: string, version: string, told: readonly string[]): void {
     following.awaited = nonce;
     following.awaitedVersion = version;
+    following.told = told;
+    following.serial = this.snapshot.serial;
+    following.refused = false;
     following.sentNs = this.#nowNs;
   }
 
@@ -128,6 +141,7 @@ export abstract class ServerSession<Request extends { type_url: string }, Respon
     following.awaited = '';
     following.settledNs = this.#nowNs;
     const reason = error === undefined || error === null ? null : (error.message ?? '');
+    following.refused = reason !== null;
     this.onAnswer({ node: this.node, type, version, reason });
     return true;
   }

@@ -41,7 +41,8 @@ export class SotwSession extends ServerSession<DiscoveryRequest, DiscoveryRespon
     if (!gone && isWhole(type) && !this.#lastNonce.has(type) && held.length < following.names.size)
       return null;
     const digest = digestOfAll(held);
-    if (digest === this.#digests.get(type) && !this.#owed.has(type)) return null;
+    const owed = this.#owed.has(type) || following.owesAgain(null, this.snapshot);
+    if (digest === this.#digests.get(type) && !owed) return null;
     this.#owed.delete(type);
     this.#digests.set(type, digest);
     following.known = new Map(held.map((one) => [one.name, one]));
@@ -50,7 +51,7 @@ export class SotwSession extends ServerSession<DiscoveryRequest, DiscoveryRespon
     const nonce = this.nextNonce();
     const version = versionText(this.snapshot.serial, digest);
     this.#lastNonce.set(type, nonce);
-    this.sent(following, nonce, version);
+    this.sent(following, nonce, version, []);
     return { version_info: version, resources: held.map(({ any }) => any), type_url: type, nonce };
   }
 

@@ -23,6 +23,7 @@ import { replies } from './replies.ts';
 import { retryAmplification } from './retry-amplification.ts';
 import { retryThrottling } from './retry-throttling.ts';
 import { roundRobin } from './round-robin.ts';
+import { sameView } from './same-view.ts';
 import { slowStart } from './slow-start.ts';
 import { split } from './split.ts';
 import { subset } from './subset.ts';
@@ -53,6 +54,7 @@ export const check = {
   retryAmplification,
   retryThrottling,
   roundRobin,
+  sameView,
   slowStart,
   split,
   subset,

@@ -25,6 +25,7 @@ const KINDS = [
   'add',
   'remove',
   'drain',
+  'relist',
   'latency',
   'failStatus',
   'blackhole',

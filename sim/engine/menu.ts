@@ -16,6 +16,7 @@ export function faultMenu<R>(
     add: (service, options = {}) => emit('add', service, options),
     remove: (target) => emit('remove', target, {}),
     drain: (target) => emit('drain', target, {}),
+    relist: (target, options = {}) => emit('relist', target, options),
     latency: (target, options) => emit('latency', target, options ?? {}),
     failStatus: (target, options) => emit('failStatus', target, options ?? {}),
     blackhole: (target, options = {}) => emit('blackhole', target, options),
@@ -33,6 +34,7 @@ export function faultMenu<R>(
       nack: (target, options = {}) => emit('xds.nack', target, options),
       drop: (target, options = {}) => emit('xds.drop', target, options),
       reorder: (target, options = {}) => emit('xds.reorder', target, options),
+      pin: (target, options = {}) => emit('xds.pin', target, options),
       silence: (target, options = {}) => emit('xds.silence', target, options),
     },
     registry: {

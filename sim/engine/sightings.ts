@@ -24,6 +24,7 @@ export class Sightings {
     Kind.attemptAnswered,
     Kind.endpointChanged,
     Kind.instanceState,
+    Kind.memberState,
     Kind.sidecarState,
     Kind.config,
     Kind.registry,

@@ -32,6 +32,7 @@ export type XdsEffect =
   | { kind: 'nack'; unparsable: boolean }
   | { kind: 'drop' }
   | { kind: 'reorder' }
+  | { kind: 'pin' }
   | { kind: 'silence'; cut: boolean };
 
 /**

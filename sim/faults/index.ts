@@ -10,11 +10,12 @@ import { latency } from './latency.ts';
 import { partition } from './partition.ts';
 import { pause } from './pause.ts';
 import { crashRegistry, muteRegistry } from './registry-faults.ts';
+import { relist } from './relist.ts';
 import { remove } from './remove.ts';
 import { resetConnections } from './reset-connections.ts';
 import { restart } from './restart.ts';
 import { crashSidecar, drainSidecar, hotRestartSidecar, reloadSidecar } from './sidecar-faults.ts';
-import { delayXds, dropXds, nackXds, reorderXds, silenceXds } from './xds-faults.ts';
+import { delayXds, dropXds, nackXds, pinXds, reorderXds, silenceXds } from './xds-faults.ts';
 
 export const FAULTS: readonly FaultDefinition[] = [
   kill,
@@ -40,6 +41,8 @@ export const FAULTS: readonly FaultDefinition[] = [
   silenceXds,
   crashRegistry,
   muteRegistry,
+  relist,
+  pinXds,
 ];
 
 /** Names of all faults, in the order of their codes. */

@@ -1,6 +1,6 @@
 /**
  * What the control plane does wrong towards some sidecars while others are told the truth: late updates, updates that cannot
- * be used, lost ones, old ones after new ones, silence. The journal shows each by what came (or did not) at the sidecar.
+ * be used, lost ones, old ones after new ones, an old state, silence. The journal shows each by what came (or did not) at the sidecar.
  */
 import { CONFIG_EVENTS, type EventView, Kind } from '../journal/events.ts';
 import type { XdsEffect } from './controls.ts';
@@ -27,6 +27,9 @@ export const dropXds = lasting('drop', [], ['dropped'], () => ({ kind: 'drop' })
 
 /** Of every two changes the second is told first, and then the one before it. */
 export const reorderXds = lasting('reorder', [], ['older'], () => ({ kind: 'reorder' }));
+
+/** It is told of the mesh as it stood when the fault began, also on a new stream. */
+export const pinXds = lasting('pin', [], ['dropped'], () => ({ kind: 'pin' }));
 
 /** It takes nothing and says nothing; with `cut` its streams break, and it cannot be reached. */
 export const silenceXds = lasting('silence', ['cut'], ['silent', 'cut'], (params, place) => ({

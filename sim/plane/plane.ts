@@ -34,6 +34,8 @@ export class Plane {
   /** By sidecar, then by fault. */
   readonly #effects = new Map<number, Map<number, XdsEffect>>();
   readonly #unparsable: Codec;
+  /** By sidecar: what it is told whatever changes. */
+  readonly #pinned = new Map<number, Snapshot>();
   #messages: Messages;
   #responses = 0;
 
@@ -77,6 +79,9 @@ export class Plane {
     const before = effects.get(fault);
     if (effect === null) effects.delete(fault);
     else effects.set(fault, effect);
+    const pinned = this.effect(sidecar, 'pin');
+    if (pinned === null) this.#pinned.delete(sidecar);
+    else if (!this.#pinned.has(sidecar)) this.#pinned.set(sidecar, this.server.snapshot);
     for (const session of [...this.#sessions]) {
       if (session.sidecar !== sidecar) continue;
       if (effect !== null) session.effectBegan(effect);
@@ -88,6 +93,11 @@ export class Plane {
     for (const effect of this.#effects.get(sidecar)?.values() ?? [])
       if (effect.kind === kind) return effect as Extract<XdsEffect, { kind: K }>;
     return null;
+  }
+
+  /** Null: it is told of what changes. */
+  pinned(sidecar: number): Snapshot | null {
+    return this.#pinned.get(sidecar) ?? null;
   }
 
   /** A number for each response of the run. */

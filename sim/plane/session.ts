@@ -55,7 +55,7 @@ export class PlaneSession {
 
   /** The truth changed. */
   revise(snapshot: Snapshot): void {
-    if (this.#faulty('drop') !== null) return this.#note('dropped');
+    if (this.#faulty('drop') !== null || this.#faulty('pin') !== null) return this.#note('dropped');
     if (this.#faulty('silence') !== null) return this.#note('silent');
     if (this.#faulty('reorder') === null) return this.#tell(snapshot);
     const first = this.#first;
@@ -67,7 +67,8 @@ export class PlaneSession {
 
   /** What is true now, as far as faults let it through. */
   catchUp(): void {
-    if (this.#faulty('silence') === null) this.#tell(this.#plane.server.snapshot);
+    if (this.#faulty('silence') === null)
+      this.#tell(this.#plane.pinned(this.sidecar) ?? this.#plane.server.snapshot);
   }
 
   effectBegan(effect: XdsEffect): void {

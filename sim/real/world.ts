@@ -252,8 +252,8 @@ class RealWorld implements World {
         return this.#retarget();
       case 'member':
         this.#members.set(instance, control.state);
-        if (control.state === 'active' || this.#registry === null) return undefined;
-        return this.#fleet.leave(instance);
+        if (control.state === 'active') return this.#register(instance);
+        return this.#registry === null ? undefined : this.#fleet.leave(instance);
       case 'mute':
         this.#registry?.say(control.muted ? 'unheard' : 'heard', instance);
         return this.#fleet.mute(instance, control.fault, control.muted);
@@ -308,7 +308,13 @@ class RealWorld implements World {
     if (address !== undefined) this.#members.setAddress(instance, address);
     this.#alive.add(instance);
     this.#state(instance, 'ready');
-    if (this.#registry === null || address === undefined) return;
+    return this.#register(instance);
+  }
+
+  /** Where there is a registry. */
+  async #register(instance: number): Promise<void> {
+    const address = this.#driver().address(instance);
+    if (this.#registry === null || address === undefined || !this.#alive.has(instance)) return;
     this.#indexOfAddress.set(address, instance);
     const { listen, ttlMs } = this.#registry;
     const { mesh } = this.#options;

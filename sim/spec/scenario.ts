@@ -152,6 +152,8 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   remove(target: Target<S>): R;
   /** Marked draining in discovery, finishes its calls, then stops. */
   drain(target: Target<S>): R;
+  /** Leaves discovery and is listed again `after` (50 ms), under the same address; the process is untouched. */
+  relist(target: Target<S>, options?: { after?: Duration }): R;
   latency(target: Target<S>, options: { add: Duration } & For): R;
   failStatus(
     target: Target<S>,
@@ -185,6 +187,8 @@ export interface XdsMenu<R = FaultSpec> {
   drop(target: SidecarTarget, options?: For): R;
   /** Of every two changes the second is told first, and then the one before it. */
   reorder(target: SidecarTarget, options?: For): R;
+  /** It is told of the mesh as it stood when the fault began, also on a new stream. */
+  pin(target: SidecarTarget, options?: For): R;
   /** It takes nothing and says nothing; `cut`: its streams break, and it cannot be reached. */
   silence(target: SidecarTarget, options?: { cut?: boolean } & For): R;
 }

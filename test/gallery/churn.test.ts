@@ -1,4 +1,4 @@
-/** Planted bugs of slow start, panic, and the way back of many at once: each turns its check red in words, and its mirror holds. */
+/** Planted bugs of slow start, panic, the way back of many at once, and sets that change: each turns its check red in words, and its mirror holds. */
 import { describe, expect, test } from 'vitest';
 import { type Bug, runBug } from './plant.ts';
 
@@ -26,7 +26,42 @@ const HERD = `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 2
      faults: (at) => [at(500).xds.silence('sidecar/*', { for: 2000, cut: true }), at(1000).restart('greeter/*', { graceful: false, stagger: 0, down: 1000 })],
      checks: [check.noThunderingHerd({ burstMax: 10 })] }`;
 
+const viewOf = (discovery: string, faults: string): string =>
+  `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 4 } }, sidecar: { ${discovery} } },
+     load: load.open({ ratePerSecond: 200, forMs: 4000 }),
+     faults: (at) => [${faults}], checks: [check.sameView({ withinMs: 300 })] }`;
+
 const EXHIBITS: Exhibit[] = [
+  {
+    name: 'a-ghost-keeps-the-address',
+    changes: [
+      {
+        file: 'proxy/core/endpoint-set.js',
+        line: 'this.#byAddress.delete(upstream.endpoint.address);',
+        becomes: ';',
+      },
+    ],
+    scenario: viewOf('', "at(1000).relist('greeter/1', { after: 100 })"),
+    check: 'sameView',
+    words: /Sidecar 0 does not have greeter\/1 at 1\.\d+ s, which discovery has listed since 1\.\d+ s/,
+  },
+  {
+    name: 'what-was-refused-is-never-told-again',
+    changes: [
+      {
+        file: 'proxy/xds/server-session.js',
+        line: 'return this.refused &&',
+        becomes: 'return false &&',
+      },
+    ],
+    // The old state, refused after the newer one, is true again at the end.
+    scenario: viewOf(
+      "discovery: { kind: 'xds', versions: 'rising' }",
+      "at(900).xds.reorder('sidecar/0', { for: 900 }), at(1000).remove('greeter/1'), at(1100).relist('greeter/2', { after: 100 })",
+    ),
+    check: 'sameView',
+    words: /Sidecar 0 does not have greeter\/2 at 2\.\d+ s, which discovery has listed since 1\.\d+ s/,
+  },
   {
     name: 'backoff-without-jitter',
     changes: [

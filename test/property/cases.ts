@@ -299,7 +299,7 @@ function caseOf({ instances, latency, faults, sidecar, checks, seed, ...rest }: 
 }
 
 const FOLLOWED_MS = 3_000;
-const XDS_KINDS = ['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'];
+const XDS_KINDS = ['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.pin', 'xds.silence'];
 
 /**
  * Sidecars that follow a control plane which treats each of them in its own way, while instances come and go. Who believes that
@@ -320,7 +320,7 @@ export function controlPlaneCase(): fc.Arbitrary<Case> {
             service: 'greeter',
             instances,
             forMs: FOLLOWED_MS,
-            kinds: [...XDS_KINDS, 'remove', 'drain', 'add', 'restart'],
+            kinds: [...XDS_KINDS, 'remove', 'drain', 'add', 'restart', 'relist'],
             sidecars: drawn.replicas,
             faultsMax: 7,
           })
@@ -337,7 +337,7 @@ export function controlPlaneCase(): fc.Arbitrary<Case> {
               mesh: { services: { greeter: { instances } }, sidecar },
               load: load.open({ ratePerSecond: 300, arrivals: 'poisson', forMs: FOLLOWED_MS }),
               faults: () => faults,
-              checks: [check.configAnswers(), check.noLostRequests()],
+              checks: [check.configAnswers(), check.noLostRequests(), check.sameView({ withinMs: 700 })],
             });
             return { scenario, seed };
           }),

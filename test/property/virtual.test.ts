@@ -39,11 +39,12 @@ test('no call is sent more often than its attempts and one free retry, whatever 
   expect(found.exercised['retryAmplification']).toBeGreaterThan(0);
 });
 
-test('[DC-07, DC-09, DC-10] whatever the control plane says to whom and when, answers are right and no call is lost', async () => {
+test('[DC-01, DC-07, DC-09, DC-10] whatever the control plane says to whom and when, answers are right, no call is lost and all agree in the end', async () => {
   const found = await explore(controlPlaneCase(), RUNS, VIRTUAL);
   say('control plane', found);
   expect(found.exercised['configAnswers']).toBeGreaterThan(10 * found.runs);
-  for (const kind of ['delay', 'nack', 'drop', 'reorder', 'silence'])
+  expect(found.exercised['sameView']).toBeGreaterThan(10 * found.runs);
+  for (const kind of ['delay', 'nack', 'drop', 'reorder', 'pin', 'silence'])
     expect(found.faults[`xds.${kind}`]).toBeGreaterThan(10);
 });
 

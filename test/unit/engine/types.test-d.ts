@@ -16,6 +16,7 @@ type FaultNames =
   | 'add'
   | 'remove'
   | 'drain'
+  | 'relist'
   | 'latency'
   | 'failStatus'
   | 'blackhole'

@@ -9,6 +9,7 @@ import {
   type EventView,
   INSTANCE_STATES,
   Kind,
+  MEMBER_STATES,
   SIDECAR_STATES,
 } from '../../../sim/journal/events.ts';
 
@@ -47,7 +48,7 @@ test('the codes of faults in journals never change', () => {
     ...['resetConnections', 'bandwidth', 'partition'],
     ...['sidecar.drain', 'sidecar.reload', 'sidecar.hotRestart', 'sidecar.crash'],
     ...['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'],
-    ...['registry.crash', 'registry.mute'],
+    ...['registry.crash', 'registry.mute', 'relist', 'xds.pin'],
   ]);
 });
 
@@ -60,6 +61,8 @@ describe('steps', () => {
     ['add', { count: 3 }, ['0 start!']],
     ['remove', {}, ['0 member removed', '300 stop!']],
     ['drain', {}, ['0 member draining', '500 stop', '600 member removed!']],
+    ['relist', {}, ['0 member removed', '50 member active!']],
+    ['relist', { after: 0 }, ['0 member removed', '0 member active!']],
     ['restart', {}, ['0 member draining', '300 stop', '500 start!']],
     ['restart', { graceful: false, down: 50 }, ['0 kill', '50 start!']],
     ['latency', { add: 80 }, ['0 network {"kind":"latency","latencyMs":80}']],
@@ -124,6 +127,10 @@ const STATE = (state: (typeof INSTANCE_STATES)[number]) => ({
   kind: Kind.instanceState,
   code: INSTANCE_STATES.indexOf(state),
 });
+const LISTED = (state: (typeof MEMBER_STATES)[number]) => ({
+  kind: Kind.memberState,
+  code: MEMBER_STATES.indexOf(state),
+});
 const BECAME = (state: (typeof SIDECAR_STATES)[number]) => ({
   kind: Kind.sidecarState,
   code: SIDECAR_STATES.indexOf(state),
@@ -173,6 +180,13 @@ describe('signs of an effect', () => {
     ['latency', { add: 100 }, [END('per_try_timeout')], [END('cancelled')]],
     ['latency', { add: 100 }, [{ ...END('cancelled'), tookMs: 10 }], [{ ...END('cancelled'), tookMs: 9 }]],
     ['failStatus', { status: 8 }, [ANSWERED(8)], [ANSWERED(14), OK]],
+    [
+      'failStatus',
+      { status: 8, method: '/grpc.health.v1.Health/Check' },
+      [SAW('unhealthy')],
+      [ANSWERED(8), SAW('unpickable')],
+    ],
+    ['relist', {}, [LISTED('removed'), LISTED('active')], [LISTED('removed'), LISTED('draining')]],
     ['blackhole', {}, [END('deadline')], [OK, STATE('dead')]],
     ['partition', {}, [SAW('unpickable')], [OK, SAW('pickable')]],
     ['resetConnections', {}, [END('connection_lost')], [END('complete', 14)]],
@@ -197,6 +211,7 @@ test.each<[string, Params, object, (typeof CONFIG_EVENTS)[number]]>([
   ['xds.nack', { unparsable: true }, { kind: 'nack', unparsable: true }, 'spoilt'],
   ['xds.drop', {}, { kind: 'drop' }, 'dropped'],
   ['xds.reorder', {}, { kind: 'reorder' }, 'older'],
+  ['xds.pin', {}, { kind: 'pin' }, 'dropped'],
   ['xds.silence', {}, { kind: 'silence', cut: false }, 'silent'],
   ['xds.silence', { cut: true }, { kind: 'silence', cut: true }, 'cut'],
 ])('%s %j strikes a sidecar, ends in time, and shows', (kind, params, effect, event) => {

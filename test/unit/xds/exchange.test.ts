@@ -1,7 +1,7 @@
 /** Client and control plane together, over queues: what arrives, what is answered, what survives. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { at, mesh, Rig } from './rig.ts';
+import { at, mesh, messagesOf, Rig } from './rig.ts';
 
 const VARIANTS = ['sotw', 'delta'] as const;
 
@@ -212,6 +212,26 @@ describe.each(VARIANTS)('%s', (variant) => {
       expect(rig.client.nacks).toBe(versions === 'any' ? 0 : 1);
       if (versions === 'rising') expect(rig.requests.at(-1).error_detail.message).toMatch(/is older than/);
     }
+  });
+
+  it('DC-22: what was refused for its age is told again with the next version, though it is the same', () => {
+    const rig = new Rig(mesh({ a: [at(1)] }), { variant, versions: 'rising' }).start();
+    const older = rig.server.revise(messagesOf(mesh({ a: [at(2)] })));
+    const newer = rig.server.revise(messagesOf(mesh({ a: [at(3)] })));
+    for (const snapshot of [newer, older]) {
+      rig.session?.setSnapshot(snapshot as never);
+      rig.flush();
+    }
+    expect([rig.set, rig.client.nacks]).toEqual([['10.0.0.3:80'], 1]);
+    const told = rig.responses.length;
+    rig.pass(5_000);
+    expect(rig.responses.length).toBe(told);
+    rig.update(mesh({ a: [at(2)] }));
+    rig.flush();
+    expect([rig.set, rig.client.nacks]).toEqual([['10.0.0.2:80'], 1]);
+    rig.update(mesh({ a: [at(2)], b: [at(9)] }));
+    rig.flush();
+    expect(rig.responses.length).toBe(told + 1);
   });
 
   it('a cluster that is taken away empties the set, unless what is deleted is to be kept', () => {
