@@ -7,6 +7,7 @@ import { ejection } from './ejection.ts';
 import { failover } from './failover.ts';
 import { hashAffinity } from './hash-affinity.ts';
 import { hedging } from './hedging.ts';
+import { learnedWeights } from './learned-weights.ts';
 import { leaseExpiry } from './lease-expiry.ts';
 import { leastRequest } from './least-request.ts';
 import { localityShare } from './locality-share.ts';
@@ -38,6 +39,7 @@ export const check = {
   failover,
   hashAffinity,
   hedging,
+  learnedWeights,
   leaseExpiry,
   leastRequest,
   localityShare,

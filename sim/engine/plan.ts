@@ -10,6 +10,7 @@ import { faultMenu } from './menu.ts';
 import { Roster } from './roster.ts';
 import { type FullLoad, readChecks, readLoad, readService, readSidecar } from './validate.ts';
 import { groupFacts } from './validate-groups.ts';
+import { loadFacts } from './validate-load-reports.ts';
 
 /** A fault with its parameters read and its instances known. */
 export interface PlannedFault {
@@ -86,6 +87,7 @@ export function planScenario(scenario: Scenario): Plan {
     latency: settings.latency ?? { kind: 'constant', ms: 1 },
     weights: settings.weights ?? [],
     groups: groupFacts(settings, names),
+    loads: loadFacts(settings.loadReports, names),
     startupMs: settings.startupMs ?? 50,
     sidecar,
     isolated,

@@ -5,6 +5,7 @@ import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec
 import { readBalancer } from './validate-balancer.ts';
 import { readFailover } from './validate-failover.ts';
 import { readOwnLocalities, readServiceGroups } from './validate-groups.ts';
+import { readLoadReports } from './validate-load-reports.ts';
 import { readRouting } from './validate-routing.ts';
 
 /** A load with every default filled in. */
@@ -48,6 +49,7 @@ export function readService(spec: ScenarioSpec, place: string): { service: strin
   if (settings.latency !== undefined) readLatency(settings.latency, `${at}.latency`);
   for (const weight of settings.weights ?? []) whole(weight, 'weights', at, 1, 10_000);
   readServiceGroups(settings, at);
+  readLoadReports(settings.loadReports, at);
   if (settings.startupMs !== undefined) number(settings.startupMs, 'startupMs', at, 0, 600_000);
   return { service, settings };
 }

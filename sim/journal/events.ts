@@ -19,6 +19,8 @@ export const Kind = {
   attemptArrived: 3,
   /** An instance answered an attempt. code: grpc-status. */
   attemptAnswered: 4,
+  /** Before that: what it says of its load. code: the figure in ten-thousandths; detail: index in LOAD_MEASURES (what is not told is 0). */
+  loadReported: 5,
 
   /** The sidecar sent an attempt to `instance`. detail: 1 when it is the call's first (a round-robin pick), else 0. */
   attemptSent: 16,
@@ -59,6 +61,7 @@ export const Kind = {
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
+export const LOAD_MEASURES = ['utilization', 'callsPerSecond', 'errorsPerSecond'] as const;
 export const ATTEMPT_ENDS = [
   'complete',
   'reset',

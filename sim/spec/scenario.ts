@@ -25,9 +25,22 @@ export interface ServiceSpec {
   localities?: readonly string[];
   /** By name of the locality; those that are not named have 1. */
   localityWeights?: Readonly<Record<string, number>>;
+  /** Instances say with each answer how loaded they are, for sidecars that learn weights from that (`balancer: { loadReports: true }`). */
+  loadReports?: LoadReportSpec;
   /** Time from start to ready; default 50 ms in the virtual world; in the real world what it takes. */
   startupMs?: number;
 }
+
+/** By instance; behind a list's end as the last. */
+export type LoadReportSpec =
+  /** Calls a second that each can bear: it says how much it answered in the last second, and that ÷ this as its utilization. */
+  | { capacity: readonly number[] }
+  /** What each says, whatever it does; calls 100 a second and errors 0 where they are left out. */
+  | {
+      utilization: readonly number[];
+      callsPerSecond?: readonly number[];
+      errorsPerSecond?: readonly number[];
+    };
 
 /** The sidecar of the mesh; what is not given keeps the sidecar's own default. */
 export interface SidecarSpec extends FailoverSpec, RoutingSpec {

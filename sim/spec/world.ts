@@ -1,4 +1,5 @@
 /** What the engine asks of a world. sim/virtual and sim/real implement it; nothing else differs between the two. */
+import type { LoadFacts } from '../base/load-meter.ts';
 import type { Control } from '../faults/controls.ts';
 import type { Kind } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -23,6 +24,8 @@ export interface MeshPlan {
   weights?: readonly number[];
   /** By instance; nothing is said of those behind the end. */
   groups?: readonly GroupFacts[];
+  /** What each instance says of its load; none: they say nothing. */
+  loads?: readonly LoadFacts[];
   startupMs: number;
   sidecar: SidecarSpec & { replicas: number };
   /** Instances that faults kill, restart or pause: in the real world each of these has a process of its own. */

@@ -43,6 +43,8 @@ export class AttemptStream implements LinkStream {
   status = 0;
   reply: Uint8Array | null = null;
   afterHeaders = false;
+  /** What the answer says of the instance's load: a trailer's text. */
+  report: string | null = null;
   /** Its answer is a message without an end: the stream stays open. */
   stays = false;
   /** Neighbours among the link's open streams. */

@@ -1,8 +1,9 @@
 /** One instance of the service: its life, the work it does, and its end of every connection. */
+import { type LoadFacts, LOAD_PARTS, LoadMeter, loadReportOctets } from '../base/load-meter.ts';
 import type { Random } from '../base/random.ts';
 import type { Sampler } from '../base/sampler.ts';
 import type { FailRule } from '../faults/controls.ts';
-import { INSTANCE_STATES, Kind } from '../journal/events.ts';
+import { INSTANCE_STATES, Kind, LOAD_MEASURES } from '../journal/events.ts';
 import { type AttemptStream, Phase, type StreamPool } from './attempt-stream.ts';
 import type { Dial } from './dial.ts';
 import { type Kernel, Op } from './kernel.ts';
@@ -41,6 +42,8 @@ export class Instance {
   #startWanted = false;
   readonly #startupNs: number;
   readonly #sampler: Sampler;
+  /** Null: it says nothing of its load. */
+  readonly #meter: LoadMeter | null;
   readonly #random: Random;
   readonly #rules = new Map<number, FailRule>();
   readonly #frozen: AttemptStream[] = [];
@@ -53,6 +56,7 @@ export class Instance {
     demo: DemoService,
     sampler: Sampler,
     startupNs: number,
+    load: LoadFacts | null = null,
   ) {
     this.index = index;
     this.kernel = kernel;
@@ -62,6 +66,7 @@ export class Instance {
     this.failMessage = `${name} was told to fail`;
     this.#sampler = sampler;
     this.#startupNs = startupNs;
+    this.#meter = load === null ? null : new LoadMeter(load);
     this.#random = kernel.random.fork('instance').fork(index);
   }
 
@@ -234,6 +239,7 @@ export class Instance {
     const { kernel } = this;
     if (stream.cancelledNs <= kernel.nowNs || (stream.link as StreamLink).broken) return this.#drop(stream);
     this.#decide(stream);
+    this.#report(stream);
     // A copy of a call has no number.
     if (stream.call >= 0 || stream.request?.path !== HEALTH_PATH) {
       kernel.journal.write(
@@ -271,6 +277,20 @@ export class Instance {
       stream.reply = stream.body === null ? null : this.demo.answer(stream.body);
       if (stream.reply === null) stream.status = UNIMPLEMENTED;
     }
+  }
+
+  /** Says in its answer how loaded it is, and notes that. */
+  #report(stream: AttemptStream): void {
+    stream.report = null;
+    const { journal, nowNs } = this.kernel;
+    if (this.#meter === null || isHealthPath(stream.request?.path)) return;
+    const report = this.#meter.answered(nowNs, stream.status !== 0);
+    stream.report = btoa(String.fromCharCode(...loadReportOctets(report)));
+    LOAD_MEASURES.forEach((measure, index) => {
+      const parts = Math.round(report[measure] * LOAD_PARTS);
+      const { call, attempt } = stream;
+      if (parts > 0) journal.write(Kind.loadReported, nowNs, call, attempt, this.index, parts, index, -1);
+    });
   }
 
   /** Puts a whole request or answer on its way. */

@@ -1,5 +1,6 @@
 /** What clients and instances of the virtual world say: the demo service's messages and header blocks, built once and shared. */
 import { fnv1a32 } from '../base/fnv.ts';
+import { LOAD_REPORT_TRAILER } from '../base/load-meter.ts';
 import { KEY_HEADER } from '../spec/balancer.ts';
 import { formatGrpcTimeout, type HeaderBlock, headerBlock } from '../../proxy/wire/headers.ts';
 
@@ -67,6 +68,19 @@ export const RESPONSE_HEADERS: HeaderBlock = headerBlock([
   ['content-type', 'application/grpc'],
 ]);
 export const OK_TRAILERS: HeaderBlock = headerBlock([['grpc-status', '0']]);
+
+/** The trailers of an answer, or the whole of it (`isOnly`), that tells of load; no two need be alike. */
+export function reportingBlock(
+  isOnly: boolean,
+  status: number,
+  message: string,
+  report: string,
+): HeaderBlock {
+  const fields: [string, string][] = [['grpc-status', String(status)]];
+  if (isOnly) fields.unshift([':status', '200'], ['content-type', 'application/grpc']);
+  if (status !== 0) fields.push(['grpc-message', message]);
+  return headerBlock([...fields, [LOAD_REPORT_TRAILER, report]]);
+}
 
 /** Trailers-only answers and trailers by status, made when first needed. */
 export class StatusBlocks {

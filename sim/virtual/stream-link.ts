@@ -3,7 +3,7 @@ import type { HeaderBlock } from '../../proxy/wire/headers.ts';
 import { CONNECTION_LOST, type Link, type LinkEvents, type LinkStream } from '../../proxy/wire/link.ts';
 import { type AttemptStream, Phase } from './attempt-stream.ts';
 import type { Instance } from './instance.ts';
-import { OK_TRAILERS, REQUEST_HEADER_BYTES, RESPONSE_HEADERS } from './messages.ts';
+import { OK_TRAILERS, REQUEST_HEADER_BYTES, reportingBlock, RESPONSE_HEADERS } from './messages.ts';
 import { HOP_NS, Lane } from './network.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 
@@ -127,16 +127,13 @@ export class StreamLink implements Link {
     const { status, reply } = stream;
     if (status !== 0 && !stream.afterHeaders) {
       this.#end(stream);
-      events.onHeaders(stream, this.instance.statuses.trailersOnly(status, this.instance.failMessage), true);
+      events.onHeaders(stream, this.#lastBlock(stream, true), true);
     } else {
       events.onHeaders(stream, RESPONSE_HEADERS, false);
       if (!stream.closed && status === 0 && reply !== null) events.onData(stream, reply, false);
       if (!stream.closed && !stream.stays) {
         this.#end(stream);
-        events.onTrailers(
-          stream,
-          status === 0 ? OK_TRAILERS : this.instance.statuses.trailers(status, this.instance.failMessage),
-        );
+        events.onTrailers(stream, this.#lastBlock(stream, false));
       }
     }
     if (wasFull && !this.closed && !this.goingAway) events.onCapacity(false);
@@ -185,6 +182,14 @@ export class StreamLink implements Link {
     this.toInstance.clear();
     this.toSidecar.clear();
     for (let stream = this.#first; stream !== null; stream = stream.next) this.instance.resend(stream);
+  }
+
+  /** Trailers, or an answer that is nothing else. */
+  #lastBlock({ status, report }: AttemptStream, isOnly: boolean): HeaderBlock {
+    const { statuses, failMessage } = this.instance;
+    if (report !== null) return reportingBlock(isOnly, status, failMessage, report);
+    if (isOnly) return statuses.trailersOnly(status, failMessage);
+    return status === 0 ? OK_TRAILERS : statuses.trailers(status, failMessage);
   }
 
   /** The sidecar is done with a stream. Only what the pool checks may be touched afterwards. */

@@ -64,7 +64,8 @@ class VirtualWorld implements World {
     const sampler = samplerOf(mesh.latency);
     const startupNs = Math.round(mesh.startupMs * 1e6);
     this.#instances = mesh.instanceNames.map(
-      (name, index) => new Instance(index, name, kernel, this.#pool, this.#demo, sampler, startupNs),
+      (name, index) =>
+        new Instance(index, name, kernel, this.#pool, this.#demo, sampler, startupNs, mesh.loads?.[index]),
     );
     const surroundings = {
       kernel,

@@ -1,4 +1,4 @@
-/** Planted bugs of priorities, localities and subsets: each turns a check red in words, and its mirror holds. */
+/** Planted bugs of priorities, localities, subsets and learned weights: each turns a check red in words, and its mirror holds. */
 import { describe, expect, test } from 'vitest';
 import { type Bug, runBug } from './plant.ts';
 
@@ -21,6 +21,12 @@ const SUBSETS = `{ mesh: { services: { greeter: { instances: 12 } },
        sidecar: { replicas: 6, balancer: { name: 'round_robin', subsetSize: 3 } } },
      load: load.open({ ratePerSecond: 200, forMs: 2000 }),
      faults: (at) => [at(500).remove('greeter/2')], checks: [check.subset()] }`;
+
+/** `loads`: what instances say; `faults`: on them. */
+const learnedFrom = (loads: string, faults: string): string => `{
+     mesh: { services: { greeter: { instances: 3, loadReports: { ${loads} } } }, sidecar: { retry: { budget: 1, backoffBaseMs: 5 },
+       balancer: { name: 'weighted_round_robin', loadReports: true, blackoutMs: 1000, weightUpdateMs: 100 } } },
+     load: load.open({ ratePerSecond: 200, forMs: 3000 }), faults: (at) => [${faults}], checks: [check.learnedWeights()] }`;
 
 const EXHIBITS: Exhibit[] = [
   {
@@ -141,6 +147,45 @@ const EXHIBITS: Exhibit[] = [
     scenario: SUBSETS,
     check: 'subset',
     words: /sidecar \d used 4 endpoints of priority 0; its subset has 3/,
+  },
+  {
+    name: 'learns-weights-the-wrong-way-round',
+    changes: [
+      {
+        file: 'proxy/policy/learned-weights.js',
+        line: 'const weight = calls / (busy + (errors / calls) * this.#penalty);',
+        becomes: 'const weight = (busy + (errors / calls) * this.#penalty) / calls;',
+      },
+    ],
+    scenario: learnedFrom('capacity: [400, 200, 200]', ''),
+    check: 'learnedWeights',
+    words: /sidecar 0 sent \d+ of \d+ calls to greeter\/0, where what it heard of load makes it/,
+  },
+  {
+    name: 'does-not-wait-for-the-blackout',
+    changes: [
+      {
+        file: 'proxy/policy/learned-weights.js',
+        line: 'return nowNs - record.sinceNs >= this.#blackoutNs;',
+        becomes: 'return true;',
+      },
+    ],
+    scenario: learnedFrom('utilization: [0.2, 0.8]', ''),
+    check: 'learnedWeights',
+    words: /to 1\.\d+ s sidecar 0 sent \d+ of \d+ calls to greeter\/0/,
+  },
+  {
+    name: 'does-not-mind-errors',
+    changes: [
+      {
+        file: 'proxy/policy/learned-weights.js',
+        line: 'const weight = calls / (busy + (errors / calls) * this.#penalty);',
+        becomes: 'const weight = calls / busy;',
+      },
+    ],
+    scenario: learnedFrom('capacity: [200]', "at(0).failStatus('greeter/1', { status: 14, share: 0.5 })"),
+    check: 'learnedWeights',
+    words: /calls to greeter\/\d, where what it heard of load makes it/,
   },
 ];
 

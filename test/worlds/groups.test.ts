@@ -40,6 +40,16 @@ const CASES: Record<string, Case> = {
     sidecar: { replicas: 3, balancer: { name: 'round_robin', subsetSize: 5 } },
     check: check.subset(),
   },
+  '[LB-26] weights from what instances say of their load': {
+    service: {
+      instances: 4,
+      loadReports: { utilization: [0.2, 0.2, 0.2, 0.6], errorsPerSecond: [0, 0, 20, 0] },
+    },
+    sidecar: {
+      balancer: { name: 'weighted_round_robin', loadReports: true, blackoutMs: 300, weightUpdateMs: 100 },
+    },
+    check: check.learnedWeights(),
+  },
 };
 
 describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {

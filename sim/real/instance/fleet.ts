@@ -163,7 +163,7 @@ export class InstanceFleet {
 
   #spawn(name: string, eager: boolean): Child {
     const { epochNs, seed, mesh, table, onMessage } = this.#options;
-    const config = { epochNs: String(epochNs), seed, latency: mesh.latency, eager };
+    const config = { epochNs: String(epochNs), seed, latency: mesh.latency, loads: mesh.loads ?? [], eager };
     const script = entryPath('sim/real/instance/worker');
     return table.start({ name, script, args: [JSON.stringify(config)], kind: 'ipc', onMessage });
   }

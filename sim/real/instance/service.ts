@@ -1,7 +1,14 @@
 /** What an instance does with a call of the demo service: waits its latency, fails by rule or greets; and tells the journal. */
 import grpc from '@grpc/grpc-js';
+import {
+  type LoadFacts,
+  LOAD_PARTS,
+  LOAD_REPORT_TRAILER,
+  LoadMeter,
+  loadReportOctets,
+} from '../../base/load-meter.ts';
 import type { FailRule } from '../../faults/controls.ts';
-import { Kind } from '../../journal/events.ts';
+import { Kind, LOAD_MEASURES } from '../../journal/events.ts';
 import type { Latency } from '../../spec/scenario.ts';
 import { drawLatencyMs } from '../draw.ts';
 import type { EventBuffer } from '../process/event-buffer.ts';
@@ -24,6 +31,8 @@ export interface ServiceOptions {
   seed: number;
   instance: number;
   latency: Latency;
+  /** Null: it says nothing of its load. */
+  load: LoadFacts | null;
   now: () => number;
   events: EventBuffer;
   /** Called after each event. */
@@ -40,11 +49,13 @@ interface Arrival {
 export class DemoService {
   readonly rules: FailRules;
   readonly #options: ServiceOptions;
+  readonly #meter: LoadMeter | null;
   /** Calls without a number still draw latencies of their own. */
   #unnamed = 0;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#meter = options.load === null ? null : new LoadMeter(options.load);
     this.rules = new FailRules(options.seed, options.instance);
   }
 
@@ -118,28 +129,47 @@ export class DemoService {
   #answer(arrival: Arrival, call: AnyCall, callback: grpc.sendUnaryData<Reply>, message: string): void {
     const { rule } = arrival;
     if (call.cancelled) return;
+    const metadata = this.#report(arrival);
     this.#record(Kind.attemptAnswered, arrival, rule?.status ?? 0);
     if (rule === null) {
-      callback(null, { message });
+      callback(null, { message }, metadata);
       return;
     }
     if (rule.afterHeaders) call.sendMetadata(new grpc.Metadata());
-    callback({ code: rule.status, details: 'failed by a rule of the scenario' });
+    callback({ code: rule.status, details: 'failed by a rule of the scenario', metadata });
   }
 
   #failStream(arrival: Arrival, call: AnyCall & { emit(event: 'error', error: unknown): boolean }): boolean {
     const { rule } = arrival;
     if (call.cancelled) return true;
     if (rule === null) return false;
+    const metadata = this.#report(arrival);
     this.#record(Kind.attemptAnswered, arrival, rule.status);
     if (rule.afterHeaders) call.sendMetadata(new grpc.Metadata());
-    call.emit('error', { code: rule.status, details: 'failed by a rule of the scenario' });
+    call.emit('error', { code: rule.status, details: 'failed by a rule of the scenario', metadata });
     return true;
   }
 
-  #finish(arrival: Arrival, call: { end(): void }): void {
+  #finish(arrival: Arrival, call: { end(metadata: grpc.Metadata): void }): void {
+    const metadata = this.#report(arrival);
     this.#record(Kind.attemptAnswered, arrival, 0);
-    call.end();
+    call.end(metadata);
+  }
+
+  /** Trailers that say how loaded it is, if it says so. */
+  #report(arrival: Arrival): grpc.Metadata {
+    const metadata = new grpc.Metadata();
+    const { now, instance, events } = this.#options;
+    if (this.#meter === null) return metadata;
+    const tNs = now();
+    const report = this.#meter.answered(tNs, arrival.rule !== null);
+    metadata.set(LOAD_REPORT_TRAILER, Buffer.from(loadReportOctets(report)));
+    LOAD_MEASURES.forEach((measure, index) => {
+      const parts = Math.round(report[measure] * LOAD_PARTS);
+      if (parts > 0)
+        events.add(Kind.loadReported, tNs, arrival.call, arrival.attempt, instance, parts, index, -1);
+    });
+    return metadata;
   }
 
   #record(kind: Kind, arrival: Arrival, code: number): void {

@@ -1,4 +1,5 @@
 /** Process entry: hosts one or more instances. argv[2] is JSON: see WorkerConfig. */
+import type { LoadFacts } from '../../base/load-meter.ts';
 import type { FailRule } from '../../faults/controls.ts';
 import type { Latency } from '../../spec/scenario.ts';
 import { answerParent, type Request, toParent } from '../process/channel.ts';
@@ -12,6 +13,8 @@ interface WorkerConfig {
   epochNs: string;
   seed: number;
   latency: Latency;
+  /** By instance; none: they say nothing of their load. */
+  loads: readonly LoadFacts[];
   /** Send events at the end of each turn, for this process may be killed; else in batches. */
   eager: boolean;
 }
@@ -82,8 +85,9 @@ function mute(index: number, muted: boolean): void {
 }
 
 async function start(index: number): Promise<number> {
-  const { seed, latency } = config;
-  const instance = await startInstance({ seed, latency, instance: index, now, events, onEvent });
+  const { seed, latency, loads } = config;
+  const load = loads[index] ?? null;
+  const instance = await startInstance({ seed, latency, load, instance: index, now, events, onEvent });
   instances.set(index, instance);
   return instance.port;
 }

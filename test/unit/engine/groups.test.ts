@@ -33,6 +33,22 @@ test('instances have what the lists say of them; nothing is said where nothing d
   ]);
 });
 
+test('instances say what the lists say, and behind their end what the last does', () => {
+  expect(plan({ loadReports: { capacity: [200, 100] } }).mesh.loads).toEqual([
+    { capacity: 200 },
+    { capacity: 100 },
+    { capacity: 100 },
+    { capacity: 100 },
+  ]);
+  const said = { utilization: [0.2, 0.8], errorsPerSecond: [0, 0, 5] };
+  expect(plan({ loadReports: said }).mesh.loads?.slice(1)).toEqual([
+    { utilization: 0.8, callsPerSecond: 100, errorsPerSecond: 0 },
+    { utilization: 0.8, callsPerSecond: 100, errorsPerSecond: 5 },
+    { utilization: 0.8, callsPerSecond: 100, errorsPerSecond: 5 },
+  ]);
+  expect(plan({}).mesh.loads).toEqual([]);
+});
+
 test('a sidecar is where its number says, or where the last one is; it uses so many of each priority', () => {
   expect(ownFacts(['a', 'b'], 0)).toEqual({ ownLocality: 'a', subsetKey: 'sidecar/0' });
   expect(ownFacts(['a', 'b'], 5)).toEqual({ ownLocality: 'b', subsetKey: 'sidecar/5' });
@@ -86,6 +102,16 @@ describe('refused', () => {
       balancer({ blackoutMs: 5 }, 'weighted_round_robin'),
       /'balancer\.blackoutMs' is of learned weights.*add loadReports/,
     ],
+    ['no load', { loadReports: {} }, {}, /greeter\.loadReports.*give either capacity/],
+    [
+      'capacity and more',
+      { loadReports: { capacity: [1], errorsPerSecond: [1] } },
+      {},
+      /there is no 'errorsPerSecond' there.*capacity alone/,
+    ],
+    ['two ways', { loadReports: { capacity: [1], utilization: [1] } }, {}, /give either capacity/],
+    ['no capacity', { loadReports: { capacity: [0] } }, {}, /'capacity' is \[0\].*from 0\.1 to 100000/],
+    ['an empty list', { loadReports: { utilization: [] } }, {}, /'utilization' is \[\]/],
     [
       'both slow start and blackout',
       {},
