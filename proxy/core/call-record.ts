@@ -32,6 +32,7 @@ class Extras {
   heldBytes = 0;
   failures: Failures | null = null;
   waiting: WaitPlace | null = null;
+  patience: Timer | null = null;
   mirror: MirrorCall | null = null;
 }
 
@@ -96,6 +97,14 @@ export abstract class CallRecord extends Timer {
   }
   set waiting(value: WaitPlace | null) {
     CallRecord.#own(this).waiting = value;
+  }
+
+  /** Armed since it first waited for any endpoint at all, where such waits are bounded; null: it never did. */
+  get patience(): Timer | null {
+    return this.#extras.patience;
+  }
+  set patience(value: Timer | null) {
+    CallRecord.#own(this).patience = value;
   }
 
   /** Its copy; null: none. */

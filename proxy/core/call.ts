@@ -2,6 +2,7 @@
  * One call from its request headers to its final status: picks, sends, replays, answers. Pooled and flat: what a call
  * needs on its way costs no allocation. The carrier's events come in through the two sessions.
  */
+import type { WaitForReadyConfig } from '../policy/failover-config.ts';
 import type { HeaderBlock } from '../wire/headers.ts';
 import type { LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
@@ -17,6 +18,7 @@ import { withStatus } from './answers.ts';
 import type { Timer } from './timers.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamSession } from './upstream-session.ts';
+import { mayWaitForReady } from './wait-for-ready.ts';
 
 /** After a response that was longer than its first window. */
 const WIDE_CALLS = 16;
@@ -155,10 +157,14 @@ export class Call extends CallRequest {
   }
 
   handleTimer(timer: Timer): void {
-    const { failures } = this;
-    if (failures !== null && timer !== this) return this.#retryNow(failures);
-    const where =
-      this.attempt === null ? 'before it could be sent' : `waiting for ${this.attempt.session?.name}`;
+    const { failures, attempt } = this;
+    if (timer !== this) {
+      if (timer === this.patience) this.#waitedTooLong();
+      else this.#retryNow(failures as Failures);
+      return;
+    }
+    let where = attempt === null ? 'before it could be sent' : `waiting for ${attempt.session?.name}`;
+    if (this.#waitsForAny) where += `: ${this.context.cluster.trouble()}`;
     const last = failures === null ? '' : `; before that ${failures.message}`;
     this.endHere('deadline', GRPC.deadlineExceeded, `the deadline passed ${where}${last}`);
   }
@@ -237,13 +243,30 @@ export class Call extends CallRequest {
 
   protected waitOrFail(): void {
     const { cluster, breaker } = this.context;
-    if (cluster.warming > 0 && cluster.pickable === 0) {
+    const isPatient = mayWaitForReady(this.context, this);
+    if (cluster.pickable === 0 && (cluster.warming > 0 || isPatient)) {
       if (breaker !== null && !breaker.mayWait()) return this.#refuse(breaker.reason);
-      cluster.waiting.push(this);
+      cluster.waiting.push(this, isPatient);
       return;
     }
-    if (this.failures !== null) return this.giveUp(this.failures);
-    this.answer(cluster.emptyStatus, cluster.trouble());
+    this.#findNobody('');
+  }
+
+  get #waitsForAny(): boolean {
+    return this.waiting !== null && this.waiting.list === this.context.cluster.waiting;
+  }
+
+  /** One that was sent meanwhile, or that waits for room, goes on; it will not wait again. */
+  #waitedTooLong(): void {
+    if (!this.#waitsForAny) return;
+    const { maxMs } = this.context.config.waitForReady as WaitForReadyConfig;
+    this.#findNobody(`, and none came within ${maxMs} ms`);
+  }
+
+  #findNobody(waited: string): void {
+    const { cluster } = this.context;
+    if (this.failures !== null) this.giveUp(this.failures);
+    else this.answer(cluster.emptyStatus, cluster.trouble() + waited);
   }
 
   /** A gRPC call got an answer that is not gRPC: the HTTP status says what it means (MS-05, MS-10). */
@@ -360,6 +383,7 @@ export class Call extends CallRequest {
     this.#endRetry();
     context.timers.cancel(this);
     if (this.failures !== null) context.timers.cancel(this.failures.backoffTimer);
+    if (this.patience !== null) context.timers.cancel(this.patience);
     this.creditHeld();
     this.stopUpload();
     this.clear();

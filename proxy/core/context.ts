@@ -195,8 +195,10 @@ export class Context {
 
   /** Lets waiting calls go on: to an endpoint that became pickable, or to their end when there is none to wait for. */
   releaseWaiting(): void {
-    if (this.waiting.head === null || (this.pickable === 0 && this.warming > 0)) return;
-    for (const call of this.waiting.takeAll()) call.pickAgain();
+    const { waiting } = this;
+    if (waiting.head === null || (this.pickable === 0 && this.warming > 0)) return;
+    const calls = this.pickable > 0 ? waiting.takeAll() : waiting.takeImpatient();
+    for (const call of calls) call.pickAgain();
   }
 
   /** Why nothing can be picked, for people. */

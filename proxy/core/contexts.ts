@@ -79,7 +79,8 @@ export class Contexts implements TimerOwner {
 
   #review(): void {
     const base = this.#base;
-    this.all = [base, ...(base.router?.contexts ?? []), ...this.#leaving];
+    // A route to the default cluster that has nothing of its own is the base itself.
+    this.all = [...new Set([base, ...(base.router?.contexts ?? []), ...this.#leaving])];
     if (this.#leaving.length > 0 && !this.#timer.armed) base.timers.arm(this.#timer, base.nowNs, LOOK_NS);
   }
 

@@ -96,7 +96,7 @@ export class Router {
   }
 
   #makeNowhere(): Context {
-    const context = this.#context(this.#base.config, null);
+    const context = this.#context({ ...this.#base.config, waitForReady: null }, null);
     context.emptyStatus = GRPC.unimplemented;
     context.emptyReason = 'no route takes this call: its path, authority and headers match none';
     return context;
@@ -150,6 +150,7 @@ export class Router {
       tag: null,
       hedging: null,
       // A copy must not take what a call could need.
+      waitForReady: null,
       rateLimit: null,
       retry: { ...retry, attempts: 1 },
       timeout: { ...timeout, callMs },

@@ -155,7 +155,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
 
   /** A call waits here for room. */
   enqueue(call: Call): void {
-    this.#waiting.push(call);
+    this.#waiting.push(call, false);
     if (this.#mayConnect() && !this.#reconnectTimer.armed) this.#dial();
   }
 

@@ -5,12 +5,15 @@ import type { Counters } from './counters.ts';
 export class WaitPlace {
   readonly list: WaitList;
   readonly call: Call;
+  /** It goes on waiting while there is nothing to wait for. */
+  readonly patient: boolean;
   previous: WaitPlace | null;
   next: WaitPlace | null = null;
 
-  constructor(list: WaitList, call: Call, previous: WaitPlace | null) {
+  constructor(list: WaitList, call: Call, patient: boolean, previous: WaitPlace | null) {
     this.list = list;
     this.call = call;
+    this.patient = patient;
     this.previous = previous;
   }
 }
@@ -21,6 +24,8 @@ export class WaitList {
   #last: WaitPlace | null = null;
   /** How many wait. */
   length = 0;
+  /** Of them, those that wait whatever happens. */
+  patient = 0;
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -31,10 +36,11 @@ export class WaitList {
     return this.#first === null ? null : this.#first.call;
   }
 
-  push(call: Call): void {
+  push(call: Call, patient: boolean): void {
     this.#counters.callsWaiting++;
     this.length++;
-    const place = new WaitPlace(this, call, this.#last);
+    if (patient) this.patient++;
+    const place = new WaitPlace(this, call, patient, this.#last);
     call.waiting = place;
     if (this.#last === null) this.#first = place;
     else this.#last.next = place;
@@ -45,6 +51,7 @@ export class WaitList {
   remove(place: WaitPlace): void {
     this.#counters.callsWaiting--;
     this.length--;
+    if (place.patient) this.patient--;
     const { previous, next } = place;
     if (previous === null) this.#first = next;
     else previous.next = next;
@@ -59,6 +66,21 @@ export class WaitList {
     if (first === null) return null;
     this.remove(first);
     return first.call;
+  }
+
+  /** Takes out those that wait no longer than there is something to wait for, in order. */
+  takeImpatient(): Call[] {
+    const calls: Call[] = [];
+    let place = this.patient === this.length ? null : this.#first;
+    while (place !== null) {
+      const { next } = place;
+      if (!place.patient) {
+        this.remove(place);
+        calls.push(place.call);
+      }
+      place = next;
+    }
+    return calls;
   }
 
   /** Takes all calls out, in order. */

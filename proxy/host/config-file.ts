@@ -95,12 +95,16 @@ function routingText({ clusters, routes }: ConfigFile, beside: Beside): string |
     clusters: Object.fromEntries(
       Object.entries(clusters ?? {}).map(([name, cluster]) => [name, defined(clusterTexts(cluster, beside))]),
     ),
-    routes: (routes ?? []).map(({ retry, timeout, rateLimit, hashHeader, match, rewrite, ...route }) => ({
-      ...route,
-      match: match === undefined ? undefined : (defined(match) as MatchConfig),
-      rewrite: rewrite === undefined ? undefined : (defined(rewrite) as RewriteConfig),
-      own: defined({ ...clusterTexts({ retry, timeout, rateLimit }, beside), 'hash-header': hashHeader }),
-    })),
+    routes: (routes ?? []).map(({ hashHeader, match, rewrite, ...given }) => {
+      const { retry, timeout, rateLimit, waitForReady, ...route } = given;
+      const own = clusterTexts({ retry, timeout, rateLimit, waitForReady }, beside);
+      return {
+        ...route,
+        match: match === undefined ? undefined : (defined(match) as MatchConfig),
+        rewrite: rewrite === undefined ? undefined : (defined(rewrite) as RewriteConfig),
+        own: defined({ ...own, 'hash-header': hashHeader }),
+      };
+    }),
   };
   return JSON.stringify(raw);
 }

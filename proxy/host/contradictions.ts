@@ -11,7 +11,7 @@ import type { OptionReader } from './option-reader.ts';
  * what it says itself may have no effect beside that.
  */
 export function refuseContradictions(own: OptionReader, all: OptionReader = own): void {
-  for (const refuse of [health, failover, outlier, balancer, breaker, loadShed]) refuse(own, all);
+  for (const refuse of [health, failover, outlier, balancer, bounds, loadShed]) refuse(own, all);
 }
 
 /** Of the whole: options that belong to others which are not there. */
@@ -161,22 +161,18 @@ function balancer(own: OptionReader, all: OptionReader): void {
     );
 }
 
-function breaker(own: OptionReader): void {
+function bounds(own: OptionReader): void {
   for (const [inner, outer] of [
-    ['maxPending', 'maxRequests'],
-    ['endpointMaxRequests', 'maxRequests'],
-    ['endpointMaxPending', 'maxPending'],
+    ['circuitBreaker.maxPending', 'circuitBreaker.maxRequests'],
+    ['circuitBreaker.endpointMaxRequests', 'circuitBreaker.maxRequests'],
+    ['circuitBreaker.endpointMaxPending', 'circuitBreaker.maxPending'],
+    ['waitForReady.maxPending', 'circuitBreaker.maxPending'],
+    ['waitForReady.maxMs', 'timeout.callMaxMs'],
   ] as const) {
-    const [least, most] = [
-      numberOf(own, `circuitBreaker.${inner}`),
-      numberOf(own, `circuitBreaker.${outer}`),
-    ];
-    if (most > 0 && least > most)
-      throw own.refusal(
-        `circuitBreaker.${inner}`,
-        `${inner} ${least} is never reached, for ${outer} is ${most}`,
-        `give at most ${most}, or leave it out`,
-      );
+    const [least, most] = [numberOf(own, inner), numberOf(own, outer)];
+    if (!(most > 0 && least > most)) continue;
+    const says = `${least} is never reached, for ${outer} is ${most}`;
+    throw own.refusal(inner, says, `give at most ${most}, or leave it out`);
   }
 }
 

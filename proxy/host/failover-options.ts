@@ -8,12 +8,14 @@ import {
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
+  DEFAULT_WAIT_FOR_READY,
   EJECTION_CAPS,
   type FailurePercentConfig,
   type HedgingConfig,
   type OutlierConfig,
   type SuccessRateConfig,
   type ThrottleConfig,
+  type WaitForReadyConfig,
 } from '../policy/failover-config.ts';
 import type { RawOptions } from './flags.ts';
 import { type LoadSection, readLoad } from './load-options.ts';
@@ -33,7 +35,13 @@ export function sectionTexts(name: string, section: object | undefined): RawOpti
   return texts;
 }
 
-type FailoverSection = 'outlier' | 'retryThrottling' | 'hedging' | 'circuitBreaker' | LoadSection;
+type FailoverSection =
+  | 'outlier'
+  | 'retryThrottling'
+  | 'hedging'
+  | 'circuitBreaker'
+  | 'waitForReady'
+  | LoadSection;
 
 /** The sections of the configuration that are about failover and overload; null where one is not named. */
 export function readFailover(read: OptionReader): Pick<SidecarConfig, FailoverSection> {
@@ -42,6 +50,7 @@ export function readFailover(read: OptionReader): Pick<SidecarConfig, FailoverSe
     retryThrottling: readThrottling(read),
     hedging: readHedging(read),
     circuitBreaker: readBreaker(read),
+    waitForReady: readWaitForReady(read),
     ...readLoad(read),
   };
 }
@@ -61,6 +70,15 @@ function readHedging(read: OptionReader): HedgingConfig | null {
     attempts: read.number('hedging.attempts', base.attempts),
     delayMs: read.number('hedging.delayMs', base.delayMs),
     nonFatalStatuses: read.statuses('hedging.nonFatalStatuses', base.nonFatalStatuses),
+  };
+}
+
+function readWaitForReady(read: OptionReader): WaitForReadyConfig | null {
+  if (!read.flag('waitForReady')) return null;
+  const base = DEFAULT_WAIT_FOR_READY;
+  return {
+    maxMs: read.number('waitForReady.maxMs', base.maxMs),
+    maxPending: read.number('waitForReady.maxPending', base.maxPending),
   };
 }
 

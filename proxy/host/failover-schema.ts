@@ -113,6 +113,16 @@ export const FAILOVER_SCHEMA = {
     })
     .describe('who is refused first as calls in flight come near their limit')
     .optional(),
+  waitForReady: z
+    .strictObject({
+      maxMs: amount(
+        'waitForReady.maxMs',
+        'so long at most, since it first had to wait; and until its deadline',
+      ),
+      maxPending: amount('waitForReady.maxPending', 'calls that wait so; one more fails at once'),
+    })
+    .describe('a call for which no endpoint can be used waits for one (gRPC wait-for-ready)')
+    .optional(),
   circuitBreaker: z
     .strictObject({
       maxRequests: amount(

@@ -72,6 +72,8 @@ export const RANGES = {
   'rateLimit.perSecond': between(0.001, BILLION),
   'rateLimit.burst': whole(1, BILLION),
   'rateLimit.status': whole(1, 16),
+  'waitForReady.maxMs': between(1, HOUR),
+  'waitForReady.maxPending': whole(1, BILLION),
   'concurrency.initial': whole(1, BILLION),
   'concurrency.min': whole(1, BILLION),
   'concurrency.max': whole(1, BILLION),

@@ -8,6 +8,7 @@ import type {
   OutlierConfig,
   RateLimitConfig,
   ThrottleConfig,
+  WaitForReadyConfig,
 } from './failover-config.ts';
 import type { RoutingConfig } from './routes/config.ts';
 
@@ -175,6 +176,8 @@ export interface SidecarConfig {
   concurrency: ConcurrencyConfig | null;
   /** Null: all are equal at a limit. */
   loadShed: LoadShedConfig | null;
+  /** Null: a call for which no endpoint can be used fails at once. */
+  waitForReady: WaitForReadyConfig | null;
   /** Null: every call goes to the one cluster there is. */
   routing: RoutingConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
@@ -216,6 +219,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   rateLimit: null,
   concurrency: null,
   loadShed: null,
+  waitForReady: null,
   routing: null,
   tag: null,
   drainMs: 5_000,

@@ -112,6 +112,17 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   endpointMaxConnections: 8,
 };
 
+/** gRPC's wait-for-ready: a call for which no endpoint can be used waits for one, instead of failing at once. */
+export interface WaitForReadyConfig {
+  /** Since it first had to wait; its deadline may come sooner. */
+  maxMs: number;
+  /** Calls that may wait so; one more fails at once. */
+  maxPending: number;
+}
+
+/** Used for what is left open where calls wait. */
+export const DEFAULT_WAIT_FOR_READY: WaitForReadyConfig = { maxMs: 5_000, maxPending: 1_000 };
+
 /** Hedging (gRFC A6) instead of retries: attempts side by side, of which the first good answer counts. */
 export interface HedgingConfig {
   /** Attempts per call, the first included. */

@@ -37,6 +37,7 @@ const SECTIONS = {
     baselineMs: MS,
   },
   loadShed: { retriesAt: [0, 1], lowPriorityAt: [0, 1], priorityHeader: 'text', lowPriority: 'text' },
+  waitForReady: { maxMs: [1, 3_600_000], maxPending: [1, 1_000_000_000] },
   circuitBreaker: {
     maxRequests: COUNT,
     maxPending: COUNT,

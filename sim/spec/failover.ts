@@ -49,6 +49,12 @@ export interface HedgingSpec {
   nonFatalStatuses?: readonly number[];
 }
 
+/** A call for which no instance can be used waits for one: so long, and so many calls. */
+export interface WaitForReadySpec {
+  maxMs?: number;
+  maxPending?: number;
+}
+
 /** Calls beyond this rate are refused with this status. */
 export interface RateLimitSpec {
   perSecond?: number;
@@ -82,6 +88,7 @@ export interface FailoverSpec {
   /** Instead of retries; the retry budget bounds it. */
   hedging?: HedgingSpec;
   circuitBreaker?: BreakerSpec;
+  waitForReady?: WaitForReadySpec;
   rateLimit?: RateLimitSpec;
   concurrency?: ConcurrencySpec;
   loadShed?: LoadShedSpec;

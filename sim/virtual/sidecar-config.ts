@@ -16,6 +16,7 @@ import {
   DEFAULT_RATE_LIMIT,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
+  DEFAULT_WAIT_FOR_READY,
   type OutlierConfig,
 } from '../../proxy/policy/failover-config.ts';
 import { KEY_HEADER, ownFacts } from '../spec/balancer.ts';
@@ -64,6 +65,7 @@ function failoverConfig(spec: SidecarSpec): Pick<SidecarConfig, keyof FailoverSp
     concurrency: completed(DEFAULT_CONCURRENCY, spec.concurrency),
     loadShed: completed(DEFAULT_LOAD_SHED, spec.loadShed),
     circuitBreaker: completed(DEFAULT_BREAKER, circuitBreaker),
+    waitForReady: completed(DEFAULT_WAIT_FOR_READY, spec.waitForReady),
   };
 }
 

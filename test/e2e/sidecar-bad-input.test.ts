@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { adminGet, connect, runProcess, startProcess, unary } from './sidecar-kit.ts';
+import { adminGet, connect, runProcess, startInstance, startProcess, unary, until } from './sidecar-kit.ts';
 import type { SidecarProcess } from './sidecar-kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meshwright-sidecar-'));
@@ -98,6 +98,27 @@ it('an endpoint that cannot be reached: it starts, says not ready, and calls get
   expect(answer.code).toBe(14);
   expect(answer.details).toContain('127.0.0.1:1');
   expect(answer.details).toContain('ECONNREFUSED');
+});
+
+it('an empty set of endpoints: UNAVAILABLE with the reason at once, or when the time to wait is over; one that comes ends the wait', async () => {
+  const endpoints = file('endpoints.yaml', 'endpoints: []');
+  const patient = file('patient.yaml', `endpoints: ${endpoints}\nwaitForReady: { maxMs: 1500 }\n`);
+  const hasty = await start(['--endpoints', endpoints]);
+  const waiting = await start(['--config', patient]);
+  const ends = [hasty, waiting].map(({ listen }) => connect(listen));
+  const [now, later] = await Promise.all(ends.map((client) => unary(client, 'hi')));
+  expect(now).toMatchObject({ code: 14, details: 'no endpoint is known' });
+  expect(later).toMatchObject({ code: 14, details: 'no endpoint is known, and none came within 1500 ms' });
+  const echo = await startInstance({
+    Unary: (call: { request: Buffer }, reply: (error: null, value: Buffer) => void) =>
+      reply(null, call.request),
+  });
+  const call = unary(ends[1], 'served');
+  await until('it waits', async () => (await waiting.stats())['callsWaiting'] === 1);
+  writeFileSync(endpoints, `endpoints: [{ address: "${echo.address}" }]`);
+  expect(await call).toMatchObject({ code: 0, body: 'served' });
+  for (const client of ends) client.close();
+  echo.server.forceShutdown();
 });
 
 const HELLO_TLS = Buffer.from('16030100c8010000c40303000102030405060708090a0b0c0d0e0f', 'hex');

@@ -14,6 +14,7 @@ const FAILOVER_SECTIONS = [
   'rateLimit',
   'concurrency',
   'loadShed',
+  'waitForReady',
 ] as const;
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;

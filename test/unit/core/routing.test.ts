@@ -40,6 +40,8 @@ describe('routes', () => {
     mesh.call('hi', [['x-canary', '1']]);
     mesh.call();
     expect(counts(mesh)).toEqual({ a: 1, b: 1 });
+    // Each is counted once, wherever it went.
+    expect(mesh.sidecar.stats()).toMatchObject({ callsStarted: 2, attemptsStarted: 2 });
     const stream = mesh.call('hi', [['x-canary', '1']]);
     mesh.reply('b');
     expect(stream.status).toBe(0);

@@ -277,6 +277,19 @@ const REFUSED: readonly [text: string, place: string, says: string, fix: string]
     'letters',
   ],
   [`${BASE}concurrency: { max: 9, initial: 10 }`, 'concurrency.initial', '"10" is not', 'from 4 to 9'],
+  [`${BASE}waitForReady: { maxMs: 0 }`, 'waitForReady.maxMs', '0 is not a number from 1', 'from 1 to'],
+  [
+    `${BASE}waitForReady: { maxPending: 6 }\ncircuitBreaker: { maxPending: 5 }`,
+    'waitForReady.maxPending',
+    'never reached',
+    'at most 5',
+  ],
+  [
+    `${BASE}waitForReady: { maxMs: 6 }\ntimeout: { callMaxMs: 5 }`,
+    'waitForReady.maxMs',
+    'never reached',
+    'at most 5',
+  ],
   // Clusters and routes; routing-options.test.ts has the rest.
   [`${BASE}routes: [{ cluster: b }]`, 'routes.0', 'no cluster "b"', 'the nearest is default'],
   [`${BASE}routes: [{ split: { default: 0 } }]`, 'routes.0', 'all weights of the split are 0', 'above 0'],
