@@ -51,6 +51,8 @@ class LeaseExpiry implements CheckRun {
   ];
   readonly #spec: CheckSpec;
   readonly #withinNs: number;
+  /** There is a registry. */
+  readonly #leased: boolean;
   readonly #ttlNs: number;
   readonly #settleNs: number;
   readonly #names: readonly string[];
@@ -66,6 +68,7 @@ class LeaseExpiry implements CheckRun {
   constructor(spec: CheckSpec, withinNs: number, context: CheckContext) {
     const given = context.sidecar?.discovery;
     const { ttlMs, settleMs } = { ...DEFAULT_REGISTRY, ...(given?.kind === 'registry' ? given : {}) };
+    this.#leased = given?.kind === 'registry';
     this.#spec = spec;
     this.#withinNs = withinNs;
     this.#ttlNs = ttlMs * 1e6;
@@ -99,6 +102,7 @@ class LeaseExpiry implements CheckRun {
   }
 
   finish(): Verdict {
+    if (!this.#leased) return verdictOf(this.#spec, 'not exercised', 0, 'The sidecars follow no registry.');
     for (const standing of this.#standings) {
       this.#overdue(standing, this.#atNs, -1);
       this.#missed(standing);

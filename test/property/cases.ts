@@ -344,3 +344,49 @@ export function controlPlaneCase(): fc.Arbitrary<Case> {
       ),
   );
 }
+
+const CHURN_KINDS = ['kill', 'restart', 'add', 'remove', 'drain', 'relist'];
+
+/** Any churn, by way of whole sets, a control plane, or leases: one instance in two at most is struck, and one at least is left. */
+export function churnCase(): fc.Arbitrary<Case> {
+  const sources: SidecarSpec['discovery'][] = [
+    { kind: 'xds', variant: 'sotw' },
+    { kind: 'xds', variant: 'delta' },
+    { kind: 'registry', ttlMs: 600, settleMs: 600 },
+  ];
+  return fc.integer({ min: 6, max: 12 }).chain((instances) =>
+    fc
+      .record({
+        discovery: fc.constantFrom(undefined, ...sources),
+        replicas: fc.integer({ min: 1, max: 3 }),
+        latency: anyLatency(),
+        faults: fault.arbitrary({
+          service: 'greeter',
+          instances,
+          forMs: FOLLOWED_MS,
+          kinds: CHURN_KINDS,
+          faultsMax: instances >> 1,
+          faultsMin: 2,
+        }),
+        seed: runSeed(),
+      })
+      .map(({ discovery, ...drawn }) => {
+        const sidecar: SidecarSpec = {
+          ...(discovery === undefined ? {} : { discovery }),
+          replicas: drawn.replicas,
+          health: { intervalMs: 100, timeoutMs: 100 },
+          retry: { attempts: 5, budget: 1, budgetMinConcurrent: 10_000 },
+        };
+        const checks = [
+          check.roundRobin(),
+          check.noLostRequests({ exceptCommitted: true }),
+          check.failover({ withinMs: NOTICED_MS }),
+          check.noCallsToDeparted({ withinMs: 200 }),
+          check.sameView({ withinMs: 200 }),
+          check.leaseExpiry({ withinMs: 400 }),
+        ];
+        const spec = load.open({ ratePerSecond: 300, arrivals: 'poisson', forMs: FOLLOWED_MS });
+        return caseOf({ ...drawn, instances, load: spec, sidecar, checks });
+      }),
+  );
+}

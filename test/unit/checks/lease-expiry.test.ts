@@ -99,3 +99,11 @@ test('cannot tell when the judge stood still meanwhile', () => {
   script.write(Kind.stall, -1, -1, -1, -1, 1_050, -1).view(1, 'removed').end();
   expect(script.verdict(spec).outcome).toBe('inconclusive');
 });
+
+test('without a registry there are no leases', () => {
+  const script = new Script(1).state(0, 'ready').member(0, 'active').saw(0, 'added').at(500).state(0, 'dead');
+  expect(script.at(9_000).verdict(spec)).toMatchObject({
+    outcome: 'not exercised',
+    explanation: 'The sidecars follow no registry.',
+  });
+});
