@@ -10,7 +10,6 @@ import { requestFlaw, responseFlaw, trailersFlaw } from './validate.ts';
 export class DecodedBlock {
   readonly block: HeaderBlock;
   readonly listBytes: number;
-  readonly #fields: readonly WireField[];
   readonly #isRequest: boolean;
   #headFlaw: string | null = null;
   #trailersFlaw: string | null = null;
@@ -19,19 +18,18 @@ export class DecodedBlock {
   constructor(fields: readonly WireField[], isRequest: boolean, listBytes: number) {
     this.block = new HeaderBlock(fields);
     this.listBytes = listBytes;
-    this.#fields = fields;
     this.#isRequest = isRequest;
   }
 
   /** Why it cannot begin a message in this connection's direction, or ''. */
   get headFlaw(): string {
-    this.#headFlaw ??= this.#isRequest ? requestFlaw(this.#fields) : responseFlaw(this.#fields);
+    this.#headFlaw ??= this.#isRequest ? requestFlaw(this.block) : responseFlaw(this.block);
     return this.#headFlaw;
   }
 
   /** Why it cannot be trailers, or ''. */
   get trailersFlaw(): string {
-    this.#trailersFlaw ??= trailersFlaw(this.#fields);
+    this.#trailersFlaw ??= trailersFlaw(this.block);
     return this.#trailersFlaw;
   }
 

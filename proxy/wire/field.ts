@@ -20,6 +20,8 @@ export const FieldKind = {
   GRPC_STATUS: 11,
   GRPC_TIMEOUT: 12,
   GRPC_PREVIOUS_ATTEMPTS: 13,
+  /** What belongs to one connection only (RFC 9113 §8.2.2, RFC 9110 §7.6.1). */
+  HOP_BY_HOP: 14,
 } as const;
 
 /** What all fields of one name have in common. Shared along with names that a table repeats, so that a name is judged once. */
@@ -52,14 +54,15 @@ export class WireField implements HeaderField {
   /** What encoders know of the field; null: nothing. */
   marks: EncoderMarks | null = null;
 
-  constructor(name: FieldName, value: string, neverIndexed: boolean) {
+  /** `isSound`: the value's octets may stand in one. */
+  constructor(name: FieldName, value: string, neverIndexed: boolean, isSound = isValue(value)) {
     this.name = name.text;
     this.value = value;
     this.neverIndexed = neverIndexed;
     this.size = name.text.length + value.length + 32;
     this.kind = name.kind;
     this.fieldName = name;
-    this.flaw = name.flaw === '' ? valueFlawOf(name.kind, value) : name.flaw;
+    this.flaw = name.flaw === '' ? valueFlawOf(name.kind, value, isSound) : name.flaw;
   }
 }
 
@@ -89,27 +92,28 @@ const KINDS: ReadonlyMap<string, number> = new Map<string, number>([
   ['grpc-status', FieldKind.GRPC_STATUS],
   ['grpc-timeout', FieldKind.GRPC_TIMEOUT],
   ['grpc-previous-rpc-attempts', FieldKind.GRPC_PREVIOUS_ATTEMPTS],
+  ['connection', FieldKind.HOP_BY_HOP],
+  ['keep-alive', FieldKind.HOP_BY_HOP],
+  ['proxy-authenticate', FieldKind.HOP_BY_HOP],
+  ['proxy-authorization', FieldKind.HOP_BY_HOP],
+  ['proxy-connection', FieldKind.HOP_BY_HOP],
+  ['transfer-encoding', FieldKind.HOP_BY_HOP],
+  ['upgrade', FieldKind.HOP_BY_HOP],
 ]);
 
-/** RFC 9113 §8.2.2. */
-const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
+/** Hop by hop, and yet no flaw. */
+const PROXY_AUTH: ReadonlySet<string> = new Set(['proxy-authenticate', 'proxy-authorization']);
 
 function nameFlawOf(kind: number, name: string): string {
   if (kind === FieldKind.UNKNOWN_PSEUDO) return 'unknown pseudo-header';
-  if (kind !== FieldKind.REGULAR) return '';
-  if (!isName(name)) return 'field name is empty or has a character that is not allowed';
-  return CONNECTION_SPECIFIC.has(name) ? 'connection-specific field' : '';
+  if (kind === FieldKind.HOP_BY_HOP) return PROXY_AUTH.has(name) ? '' : 'connection-specific field';
+  if (kind !== FieldKind.REGULAR || isName(name)) return '';
+  return 'field name is empty or has a character that is not allowed';
 }
 
 /** What can be told of a value alone (RFC 9113 §8.2, §8.3; RFC 9110 §4.2, §5.6.2, §8.6). */
-function valueFlawOf(kind: number, value: string): string {
-  if (!isValue(value)) return 'field value has a control character or an outer space';
+function valueFlawOf(kind: number, value: string, isSound: boolean): string {
+  if (!isSound) return 'field value has a control character or an outer space';
   switch (kind) {
     case FieldKind.METHOD:
       if (value === '') return ':method is missing';
@@ -152,18 +156,20 @@ function isName(name: string): boolean {
 }
 
 function isValue(value: string): boolean {
-  const last = value.length - 1;
-  if (last < 0) return true;
-  for (let i = 0; i <= last; i++) {
-    const octet = value.charCodeAt(i);
-    if ((octet < 0x20 && octet !== 0x09) || octet === 0x7f) return false;
-  }
-  return !isSpace(value.charCodeAt(0)) && !isSpace(value.charCodeAt(last));
+  return isValueAt(Buffer.from(value, 'latin1'), 0, value.length);
+}
+
+/** Whether `source[start, end)` may be a value: no control character but the tab, no outer space (RFC 9113 §8.2.1). */
+export function isValueAt(source: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (VALUE_OCTETS[source[at] as number] === 0) return false;
+  return start === end || !(isSpace(source[start] as number) || isSpace(source[end - 1] as number));
 }
 
 function isSpace(octet: number): boolean {
   return octet === 0x20 || octet === 0x09;
 }
+
+const VALUE_OCTETS = new Uint8Array(256).fill(1).fill(0, 0, 0x20).fill(1, 0x09, 0x0a).fill(0, 0x7f, 0x80);
 
 function octetTable(allowed: string): Uint8Array {
   const table = new Uint8Array(256);

@@ -16,6 +16,13 @@ export class HeaderBlock {
   readonly path: string;
   /** Request: `:method`, else ''. */
   readonly method: string;
+  /** Request: `:authority`, else ''. */
+  readonly authority: string;
+  /**
+   * The kinds of fields that are there, a bit each (`1 << FieldKind.…`); -1: a field is flawed, stands in a wrong place (RFC 9113
+   * §8.3: a pseudo-header behind a regular field), or is there twice though there may be one.
+   */
+  readonly kinds: number;
   /** Response: `:status` as a number, else 0. */
   readonly status: number;
   /** grpc-status as a number, or -1 where there is none. */
@@ -34,19 +41,30 @@ export class HeaderBlock {
   constructor(fields: readonly WireField[]) {
     let path = '';
     let method = '';
+    let authority = '';
+    let kinds = 0;
+    let isInOrder = true;
     let status = 0;
     let grpcStatus = -1;
     let timeoutNs = -1;
     let contentLength = -1;
     let isGrpc = false;
     for (let index = 0; index < fields.length; index++) {
-      const { kind, value } = fields[index] as WireField;
+      const { kind, value, flaw } = fields[index] as WireField;
+      const bit = 1 << kind;
+      // All that is not a pseudo-header has a higher bit, or the lowest one.
+      if (flaw !== '' || (kinds & bit & SINGLE) !== 0 || ((bit & PSEUDO) !== 0 && (kinds & ~PSEUDO) !== 0))
+        isInOrder = false;
+      kinds |= bit;
       switch (kind) {
         case FieldKind.PATH:
           path = value;
           break;
         case FieldKind.METHOD:
           method = value;
+          break;
+        case FieldKind.AUTHORITY:
+          authority = value;
           break;
         case FieldKind.STATUS:
           status = /^\d{3}$/.test(value) ? Number(value) : 0;
@@ -67,6 +85,8 @@ export class HeaderBlock {
     this.fields = fields;
     this.path = path;
     this.method = method;
+    this.authority = authority;
+    this.kinds = isInOrder ? kinds : -1;
     this.status = status;
     this.grpcStatus = grpcStatus;
     this.timeoutNs = timeoutNs;
@@ -80,6 +100,17 @@ export class HeaderBlock {
     return undefined;
   }
 }
+
+/** The kinds that are pseudo-headers, a bit each. */
+export const PSEUDO =
+  (1 << FieldKind.METHOD) |
+  (1 << FieldKind.SCHEME) |
+  (1 << FieldKind.AUTHORITY) |
+  (1 << FieldKind.PATH) |
+  (1 << FieldKind.STATUS) |
+  (1 << FieldKind.UNKNOWN_PSEUDO);
+/** The kinds of which there is one at most. */
+const SINGLE = PSEUDO | (1 << FieldKind.CONTENT_LENGTH);
 
 /** Builds a block from fields of any making, in order. */
 export function blockOf(fields: readonly HeaderField[]): HeaderBlock {

@@ -1,8 +1,9 @@
 /** HPACK decoder (RFC 7541): a header block's octets to shared fields, every loop bounded by the block's length. */
-import { FieldName, STATIC_FIELDS, WireField } from './field.ts';
+import { FieldName, STATIC_FIELDS, WireField, isValueAt } from './field.ts';
 import { DynamicTable } from './hpack-table.ts';
-import { huffmanDecode } from './huffman.ts';
+import { huffmanDecode, huffmanRoom } from './huffman.ts';
 import { DEFAULT_TABLE_BYTES } from './protocol.ts';
+import { RecentFields } from './recent-fields.ts';
 
 /** How decoding a block ended. */
 export const DecodeEnd = {
@@ -27,10 +28,15 @@ export class HpackDecoder {
   readonly #tableBytesMax: number;
   /** Our announced size is below the default and acknowledged: the next block must begin with an update. */
   #updateOwed = false;
-  #source: Uint8Array = NOTHING;
+  #source: Buffer = NOTHING;
   #at = 0;
   #end = 0;
   #broken = false;
+  /** The last string literal: see `#string`. */
+  #decoded: Buffer = NOTHING;
+  #textStart = 0;
+  #textEnd = 0;
+  readonly #recent = new RecentFields();
 
   constructor(tableBytesMax: number, listBytesMax: number, fieldsMax: number) {
     this.table = new DynamicTable(DEFAULT_TABLE_BYTES);
@@ -46,7 +52,8 @@ export class HpackDecoder {
 
   /** Decodes `source[start, end)`, a whole block. */
   decode(source: Uint8Array, start: number, end: number): number {
-    this.#source = source;
+    this.#source =
+      source instanceof Buffer ? source : Buffer.from(source.buffer, source.byteOffset, source.length);
     this.#at = start;
     this.#end = end;
     this.#broken = false;
@@ -64,6 +71,7 @@ export class HpackDecoder {
       else if (count > this.#fieldsMax * 4 || this.listBytes > this.#listBytesMax * 4) return DecodeEnd.FLOOD;
     }
     this.#source = NOTHING;
+    this.#decoded = NOTHING;
     if (this.#broken) return DecodeEnd.BROKEN;
     return fields.length === count ? DecodeEnd.OK : DecodeEnd.TOO_LARGE;
   }
@@ -100,24 +108,50 @@ export class HpackDecoder {
   }
 
   #literal(nameIndex: number, neverIndexed: boolean): WireField | null {
+    const named = this.#broken || nameIndex === 0 ? null : this.#indexed(nameIndex);
+    const name = nameIndex === 0 ? this.#text() : (named?.name ?? '');
+    this.#string();
     if (this.#broken) return null;
-    const named = nameIndex === 0 ? null : this.#indexed(nameIndex);
-    const name = named === null ? new FieldName(this.#string()) : named.fieldName;
-    const value = this.#string();
-    return this.#broken ? null : new WireField(name, value, neverIndexed);
+    const octets = this.#decoded;
+    const start = this.#textStart;
+    const end = this.#textEnd;
+    const recent = this.#recent.find(name, octets, start, end, neverIndexed);
+    if (recent !== null) return recent;
+    const fieldName = named === null ? new FieldName(name) : named.fieldName;
+    const isSound = isValueAt(octets, start, end);
+    const field = new WireField(fieldName, latin1(octets, start, end), neverIndexed, isSound);
+    this.#recent.keep(field);
+    return field;
   }
 
-  #string(): string {
-    if (this.#broken || this.#at >= this.#end) return this.#failText();
-    const huffman = (this.#source[this.#at] as number) >= 0x80;
+  #text(): string {
+    this.#string();
+    return this.#broken ? '' : latin1(this.#decoded, this.#textStart, this.#textEnd);
+  }
+
+  /** Reads a string literal: what it says is `#decoded[#textStart, #textEnd)` then. */
+  #string(): void {
+    if (this.#broken || this.#at >= this.#end) {
+      this.#broken = true;
+      return;
+    }
+    const isHuffman = (this.#source[this.#at] as number) >= 0x80;
     const length = this.#integer(0x7f);
     const start = this.#at;
-    if (this.#broken || length > this.#end - start) return this.#failText();
+    if (this.#broken || length > this.#end - start) {
+      this.#broken = true;
+      return;
+    }
     this.#at = start + length;
-    if (!huffman) return latin1(this.#source, start, this.#at);
-    if (length * 8 > scratch.length * 5) scratch = Buffer.allocUnsafeSlow(length * 2);
-    const decoded = huffmanDecode(this.#source, start, this.#at, scratch);
-    return decoded < 0 ? this.#failText() : latin1(scratch, 0, decoded);
+    this.#decoded = this.#source;
+    this.#textStart = start;
+    this.#textEnd = this.#at;
+    if (!isHuffman) return;
+    if (huffmanRoom(length) > scratch.length) scratch = Buffer.allocUnsafeSlow(huffmanRoom(length));
+    this.#decoded = scratch;
+    this.#textStart = 0;
+    this.#textEnd = huffmanDecode(this.#source, start, this.#at, scratch);
+    if (this.#textEnd < 0) this.#broken = true;
   }
 
   /** RFC 7541 §5.1, bounded: at most 5 continuation octets and 2^28. Reads the prefix octet at the cursor. */
@@ -139,20 +173,14 @@ export class HpackDecoder {
     this.#broken = true;
     return null;
   }
-
-  #failText(): string {
-    this.#broken = true;
-    return '';
-  }
 }
 
 const INTEGER_MAX = 0x10000000;
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 /** Decoded Huffman text of one string, shared: decoding is synchronous. */
 let scratch = Buffer.allocUnsafeSlow(8_192);
 
 /** Latin1 text of some octets: every octet is one character. */
-function latin1(source: Uint8Array, start: number, end: number): string {
-  if (source instanceof Buffer) return source.toString('latin1', start, end);
-  return Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString('latin1', start, end);
+function latin1(source: Buffer, start: number, end: number): string {
+  return source.toString('latin1', start, end);
 }

@@ -1,26 +1,26 @@
 /** The Huffman code of RFC 7541 appendix B, both ways. It is canonical, so its code lengths alone define it. */
 
-/** Decodes `source[start, end)` into `target`. Octets written, or -1: EOS, wrong padding, or `target` is full. */
+/**
+ * Decodes `source[start, end)` into `target`, which must have room for `huffmanRoom(end - start)` octets. Octets written, or -1: EOS
+ * or wrong padding. One step an octet and no branch in it: where symbols end is chance, and a processor that guesses loses more.
+ */
 export function huffmanDecode(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
-  let state = 0;
   let entry = ACCEPT;
+  let seen = 0;
   let length = 0;
   for (let at = start; at < end; at++) {
-    const octet = source[at] as number;
-    entry = TRANSITIONS[(state << 4) | (octet >>> 4)] as number;
-    if (entry >= EMIT) {
-      if (entry >= FAIL || length >= target.length) return -1;
-      target[length++] = (entry >>> 8) & 0xff;
-    }
-    state = entry & 0xff;
-    entry = TRANSITIONS[(state << 4) | (octet & 0xf)] as number;
-    if (entry >= EMIT) {
-      if (entry >= FAIL || length >= target.length) return -1;
-      target[length++] = (entry >>> 8) & 0xff;
-    }
-    state = entry & 0xff;
+    entry = STEPS[((entry & 0xff) << 8) | (source[at] as number)] as number;
+    target[length] = (entry >>> 8) & 0xff;
+    target[length + 1] = (entry >>> 16) & 0xff;
+    length += (entry >>> COUNT_SHIFT) & 3;
+    seen |= entry;
   }
-  return (entry & ACCEPT) === 0 ? -1 : length;
+  return (seen & FAIL) !== 0 || (entry & ACCEPT) === 0 ? -1 : length;
+}
+
+/** Octets of room that decoding `byteCount` octets takes: no code is shorter than 5 bits, and each step writes two octets. */
+export function huffmanRoom(byteCount: number): number {
+  return Math.ceil((byteCount * 8) / 5) + 2;
 }
 
 /** Octets that `text` (latin1) takes in the code. */
@@ -76,13 +76,14 @@ const LENGTHS = Uint8Array.of(
 );
 
 const EOS = 256;
-/** Entry of the transition table: next state (bits 0-7), symbol (8-15), ACCEPT: may end here, EMIT: a symbol is complete. */
-const ACCEPT = 1 << 16;
-const EMIT = 1 << 17;
-const FAIL = 1 << 18;
+/** Entry of the table of steps: next state (bits 0-7), symbols (8-15, 16-23), how many of them (24-25), FAIL: not a code, ACCEPT: may end here. */
+const COUNT_SHIFT = 24;
+const COUNT = 3 << COUNT_SHIFT;
+const FAIL = 1 << 26;
+const ACCEPT = 1 << 27;
 
 const CODES = canonicalCodes();
-const TRANSITIONS = transitionTable();
+const STEPS = stepTable();
 
 function canonicalCodes(): Uint32Array {
   const codes = new Uint32Array(257);
@@ -94,8 +95,8 @@ function canonicalCodes(): Uint32Array {
   return codes;
 }
 
-/** One step per half octet: 256 inner nodes of the code's tree × 16. */
-function transitionTable(): Uint32Array {
+/** One step per octet: 256 inner nodes of the code's tree × 256. */
+function stepTable(): Uint32Array {
   const children: number[][] = [[0, 0]]; // A positive number: inner node; ~symbol: leaf; 0: not there yet.
   for (let symbol = 0; symbol <= EOS; symbol++) {
     const bits = LENGTHS[symbol] as number;
@@ -107,31 +108,39 @@ function transitionTable(): Uint32Array {
     }
     node[(CODES[symbol] as number) & 1] = ~symbol;
   }
-  const accepting = new Set<number>(); // The root and up to seven ones from it: legal padding (RFC 7541 §5.2).
+  const accepting = new Uint8Array(children.length); // The root and up to seven ones from it: legal padding (RFC 7541 §5.2).
   for (let node = 0, depth = 0; depth < 8; depth++) {
-    accepting.add(node);
+    accepting[node] = 1;
     node = (children[node] as number[])[1] as number;
   }
-  const table = new Uint32Array(children.length * 16);
-  for (let state = 0; state < children.length; state++) {
-    for (let nibble = 0; nibble < 16; nibble++)
-      table[state * 16 + nibble] = step(children, accepting, state, nibble);
+  const halves = new Uint32Array(children.length << 4);
+  for (let at = 0; at < halves.length; at++) halves[at] = halfStep(children, accepting, at >>> 4, at & 0xf);
+  const table = new Uint32Array(children.length << 8);
+  for (let at = 0; at < table.length; at++) {
+    const first = halves[at >>> 4] as number;
+    const second = halves[((first & 0xff) << 4) | (at & 0xf)] as number;
+    // The second half's symbol goes behind the first one's, if there is one.
+    const shift = (first >>> COUNT_SHIFT) & 1 ? 8 : 0;
+    const symbols = (first & 0xff00) | ((second & 0xff00) << shift);
+    const count = (first & COUNT) + (second & COUNT);
+    table[at] = (second & (0xff | ACCEPT)) | symbols | count | ((first | second) & FAIL);
   }
   return table;
 }
 
-function step(children: number[][], accepting: Set<number>, state: number, nibble: number): number {
+/** The same for four bits, in which one code ends at most. */
+function halfStep(children: number[][], accepting: Uint8Array, state: number, bits: number): number {
   let node = state;
   let emitted = 0;
   for (let bit = 3; bit >= 0; bit--) {
-    const next = (children[node] as number[])[(nibble >>> bit) & 1] as number;
+    const next = (children[node] as number[])[(bits >>> bit) & 1] as number;
     if (next >= 0) {
       node = next;
     } else {
-      if (~next === EOS) return EMIT | FAIL;
-      emitted = EMIT | (~next << 8);
+      if (~next === EOS) return FAIL;
+      emitted = (~next << 8) | (1 << COUNT_SHIFT);
       node = 0;
     }
   }
-  return node | emitted | (accepting.has(node) ? ACCEPT : 0);
+  return node | emitted | (accepting[node] === 1 ? ACCEPT : 0);
 }

@@ -4,11 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
 import { Core, advanceStream } from '../../../proxy/wire/core.ts';
 import { FieldName, WireField } from '../../../proxy/wire/field.ts';
-import { formatGrpcTimeout, headerBlock, parseGrpcTimeout } from '../../../proxy/wire/headers.ts';
+import {
+  type HeaderBlock,
+  formatGrpcTimeout,
+  headerBlock,
+  parseGrpcTimeout,
+} from '../../../proxy/wire/headers.ts';
 import { DecodeEnd, HpackDecoder } from '../../../proxy/wire/hpack-decoder.ts';
 import { HpackEncoder } from '../../../proxy/wire/hpack-encoder.ts';
-import { huffmanDecode, huffmanEncode, huffmanLength } from '../../../proxy/wire/huffman.ts';
+import { huffmanDecode, huffmanEncode, huffmanLength, huffmanRoom } from '../../../proxy/wire/huffman.ts';
 import { Output } from '../../../proxy/wire/output.ts';
+import { RecentFields } from '../../../proxy/wire/recent-fields.ts';
 import { STREAM_TRANSITIONS, Stream, StreamState, StreamTable } from '../../../proxy/wire/stream.ts';
 import { requestFlaw, responseFlaw } from '../../../proxy/wire/validate.ts';
 
@@ -108,20 +114,19 @@ describe('Huffman', () => {
     );
   });
 
-  test('EOS is refused in either half of an octet, and so is what does not fit', () => {
+  test('EOS is refused in either half of an octet; the room that is told is enough for any text', () => {
     const target = Buffer.alloc(100);
     const eos = Buffer.from([0xff, 0xff, 0xff, 0xfc, 0xff]);
     expect(huffmanDecode(eos, 0, eos.length, target)).toBe(-1);
     const shifted = Buffer.from([0x07, 0xff, 0xff, 0xff, 0xff]);
     expect(huffmanDecode(shifted, 0, shifted.length, target)).toBe(-1);
     const coded = new Uint8Array(100);
-    for (const text of ['aaaaa', 'abc', 'x-y-z', '\0\u00ff']) {
+    for (const text of ['aaaaa', 'abc', 'x-y-z', '\0\u00ff', '0'.repeat(40)]) {
       const end = huffmanEncode(text, coded, 0);
       expect(end).toBe(huffmanLength(text));
       expect(huffmanDecode(coded, 0, end, target)).toBe(text.length);
-      for (let room = 0; room < text.length; room++) {
-        expect(huffmanDecode(coded, 0, end, Buffer.alloc(room)), `${text} in ${room}`).toBe(-1);
-      }
+      const snug = Buffer.alloc(huffmanRoom(end));
+      expect(snug.toString('latin1', 0, huffmanDecode(coded, 0, end, snug))).toBe(text);
     }
   });
 
@@ -219,11 +224,56 @@ describe('encoder', () => {
   });
 });
 
+describe('recent fields', () => {
+  const find = (recent: RecentFields, name: string, value: string, neverIndexed = false): WireField | null =>
+    recent.find(name, Buffer.from(`<${value}>`, 'latin1'), 1, value.length + 1, neverIndexed);
+  const keep = (recent: RecentFields, name: string, value: string): WireField => {
+    const field = new WireField(new FieldName(name), value, false);
+    expect(find(recent, name, value)).toBeNull();
+    recent.keep(field);
+    return field;
+  };
+
+  test('a field is found by its name and all octets of its value', () => {
+    const recent = new RecentFields();
+    const field = keep(recent, 'abc', 'x-1-z\u00ff');
+    expect(find(recent, 'abc', 'x-1-z\u00ff')).toBe(field);
+    expect(find(recent, 'abc', 'x-2-z\u00ff')).toBeNull();
+    expect(find(recent, 'abd', 'x-1-z\u00ff')).toBeNull();
+    expect(find(recent, 'abc', 'x-1-z\u00ff', true)).toBeNull();
+    const nothing = keep(recent, 'abc', '');
+    expect(find(recent, 'abc', '')).toBe(nothing);
+    const long = 'l'.repeat(257);
+    keep(recent, 'abc', long);
+    expect(find(recent, 'abc', long)).toBeNull();
+  });
+
+  test('one that was found again outlives eight strangers in its place, another none', () => {
+    const recent = new RecentFields();
+    const good = keep(recent, 'abc', 'a0z');
+    expect(find(recent, 'abc', 'a0z')).toBe(good);
+    for (let n = 1; n < 8; n++) keep(recent, 'abc', `a${n}z`);
+    expect(find(recent, 'abc', 'a0z')).toBe(good);
+    for (let n = 1; n <= 9; n++) keep(recent, 'abc', `a${n}z`);
+    expect(find(recent, 'abc', 'a0z')).toBeNull();
+  });
+
+  test('a decoder makes a field once that its peer sends again and again', () => {
+    const decoder = new HpackDecoder(4_096, 16_384, 100);
+    const literal = (first: number): Buffer => Buffer.from([first, 2, 0x74, 0x65, 2, 0x68, 0x69]);
+    const fieldOf = (first: number): WireField => {
+      expect(decoder.decode(literal(first), 0, 7)).toBe(DecodeEnd.OK);
+      return decoder.fields[0] as WireField;
+    };
+    expect(fieldOf(0x40)).toBe(fieldOf(0x00));
+    expect(fieldOf(0x10)).not.toBe(fieldOf(0x00));
+    expect(fieldOf(0x10).neverIndexed).toBe(true);
+  });
+});
+
 describe('what may be a message', () => {
-  const fields = (list: Record<string, string>, more: [string, string][] = []): WireField[] =>
-    [...Object.entries(list), ...more].map(
-      ([name, value]) => new WireField(new FieldName(name), value, false),
-    );
+  const fields = (list: Record<string, string>, more: [string, string][] = []): HeaderBlock =>
+    headerBlock([...Object.entries(list), ...more]);
   const GET = { ':method': 'GET', ':scheme': 'http', ':path': '/', ':authority': 'host' };
 
   test.each([
