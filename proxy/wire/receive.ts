@@ -22,7 +22,7 @@ import {
 } from './core.ts';
 import { DecodeEnd } from './hpack-decoder.ts';
 import { ErrorCode, Flag, FrameType, MAX_31_BIT } from './protocol.ts';
-import { offer } from './loan.ts';
+import { LOAN_BYTES_MIN, offer } from './loan.ts';
 import { Expect, MOVED, Stream, StreamEvent } from './stream.ts';
 
 /** One frame; its payload is `source[start, end)`. */
@@ -104,14 +104,30 @@ function handleData(
   stream.unconsumed += end - start;
   if (endStream) advanceStream(core, stream, StreamEvent.REMOTE_END);
   if (end === start && !endStream) return;
-  const bytes = source.subarray(start, end);
-  if (core.lends) {
+  const bytes = viewOf(source, start, end);
+  if (core.lends && bytes.length >= LOAN_BYTES_MIN) {
     offer.bytes = bytes;
     offer.source = source;
     offer.start = start;
   }
   core.events.onData(stream, bytes, endStream);
   offer.bytes = null;
+}
+
+/** Payloads up to this size are copied where they need no view of their own: to make one costs more than a small call's octets. */
+const COPY_BYTES_MAX = 64;
+/** A place for each size. One payload at a time is under way, since events are calls, and none outlives its call. */
+const COPIES: readonly Uint8Array[] = Array.from(
+  { length: COPY_BYTES_MAX + 1 },
+  (_, size) => new Uint8Array(size),
+);
+
+function viewOf(source: Uint8Array, start: number, end: number): Uint8Array {
+  const size = end - start;
+  if (size > COPY_BYTES_MAX) return source.subarray(start, end);
+  const copy = COPIES[size] as Uint8Array;
+  for (let index = 0, at = start; at < end; index++, at++) copy[index] = source[at] as number;
+  return copy;
 }
 
 /** The stream error that a DATA frame is, NO_ERROR where it is fine. */
