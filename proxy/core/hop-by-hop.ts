@@ -15,13 +15,16 @@ export function forwardable(block: HeaderBlock): HeaderBlock {
 
 function stripped(block: HeaderBlock): HeaderBlock {
   const dropsLength = block.contentLength >= 0 && block.isGrpc && block.status > 0;
-  const stays = (field: WireField): boolean =>
-    !isConnectionField(field) && !(dropsLength && field.kind === FieldKind.CONTENT_LENGTH);
   // A `te` that says more is a flaw, so the kinds of a block without flaws tell.
   const isClean = !dropsLength && block.kinds >= 0 && (block.kinds & (1 << FieldKind.HOP_BY_HOP)) === 0;
-  block.forwarded =
-    isClean || block.fields.every(stays) ? block : new HeaderBlock(block.fields.filter(stays));
+  block.forwarded = isClean ? block : without(block, dropsLength);
   return block.forwarded;
+}
+
+function without(block: HeaderBlock, dropsLength: boolean): HeaderBlock {
+  const stays = (field: WireField): boolean =>
+    !isConnectionField(field) && !(dropsLength && field.kind === FieldKind.CONTENT_LENGTH);
+  return block.fields.every(stays) ? block : new HeaderBlock(block.fields.filter(stays));
 }
 
 function isConnectionField({ kind, value }: WireField): boolean {
