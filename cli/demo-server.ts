@@ -1,5 +1,4 @@
 /** `meshwright demo-server`: the service of protos/my_service.proto on @grpc/grpc-js, to try the sidecar by hand. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   logVerbosity,
@@ -16,7 +15,9 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { Command } from 'commander';
 import { MeshwrightError } from '../sim/base/errors.ts';
+import { channelTls } from '../proxy/registry/channel-tls.ts';
 import { Membership } from '../proxy/registry/membership.ts';
+import { tokenOf } from '../proxy/registry/token-file.ts';
 import { print, printError } from './output.ts';
 import { packageRoot } from './version.ts';
 
@@ -32,6 +33,9 @@ export function demoServerCommand(): Command {
     .option('--register <host:port>', 'register with this registry')
     .option('--service <name>', 'as an instance of this service')
     .option('--ttl-ms <ms>', 'length of the lease, which is renewed three times in it', '3000')
+    .option('--registry-tls', 'speak TLS to the registry')
+    .option('--registry-ca <file>', "PEM authorities that sign its certificate (default: Node's)")
+    .option('--registry-server-name <name>', 'name that its certificate must hold (default: its host)')
     .option('--token-file <file>', 'the token that the registry asks for')
     .action(async (flags: Flags) => serve(flags));
 }
@@ -41,10 +45,13 @@ interface Flags {
   register?: string;
   service?: string;
   ttlMs: string;
+  registryTls?: boolean;
+  registryCa?: string;
+  registryServerName?: string;
   tokenFile?: string;
 }
 
-async function serve({ listen, register, service, ttlMs, tokenFile }: Flags): Promise<void> {
+async function serve({ listen, register, service, ttlMs, ...registry }: Flags): Promise<void> {
   if ((register === undefined) !== (service === undefined) || !/^[1-9]\d{0,6}$/.test(ttlMs)) {
     throw new MeshwrightError('MW_USAGE', 'a registration needs a registry, a service and a time', {
       place: '--register',
@@ -57,6 +64,7 @@ async function serve({ listen, register, service, ttlMs, tokenFile }: Flags): Pr
       remedy: 'write HOST:PORT, as in 127.0.0.1:50051.',
     });
   }
+  const options = registryOptions(registry);
   // What goes wrong is told by this command, once.
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server();
@@ -69,8 +77,8 @@ async function serve({ listen, register, service, ttlMs, tokenFile }: Flags): Pr
       ? null
       : new Membership(
           register,
-          { service, address: `${host}:${port}`, ttlMs: Number(ttlMs), ...tokenOf(tokenFile) },
-          printError,
+          { service, address: `${host}:${port}`, ttlMs: Number(ttlMs) },
+          { ...options, warn: printError },
         );
   const stop = async () => {
     setTimeout(() => process.exit(0), SHUTDOWN_MS_MAX).unref();
@@ -80,16 +88,19 @@ async function serve({ listen, register, service, ttlMs, tokenFile }: Flags): Pr
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => void stop());
 }
 
-function tokenOf(file: string | undefined): { token?: string } {
-  if (file === undefined) return {};
-  try {
-    return { token: readFileSync(file, 'utf8').trim() };
-  } catch (error) {
-    throw new MeshwrightError('MW_USAGE', `the token cannot be read: ${(error as Error).message}`, {
-      place: `--token-file ${file}`,
-      remedy: 'name a file that holds the token and nothing else.',
+function registryOptions({ registryTls, registryCa, registryServerName, tokenFile }: Partial<Flags>) {
+  if (registryTls !== true && (registryCa ?? registryServerName) !== undefined) {
+    throw new MeshwrightError('MW_USAGE', 'the registry is spoken to in the clear', {
+      place: registryCa === undefined ? '--registry-server-name' : '--registry-ca',
+      remedy: 'add --registry-tls.',
     });
   }
+  const given = { caFile: registryCa ?? null, serverName: registryServerName ?? null };
+  const [tls, file] = [registryTls === true ? given : null, tokenFile ?? null];
+  // Files that cannot be used are told before anything serves.
+  channelTls(tls, 'registry');
+  tokenOf(file);
+  return { tls, tokenFile: file };
 }
 
 function bind(server: Server, listen: string): Promise<number> {

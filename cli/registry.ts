@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Command } from 'commander';
 import { Access, type Identity, IDENTITIES_SCHEMA, rangeOf } from '../proxy/registry/access.ts';
+import { serverPair } from '../proxy/host/tls.ts';
 import { Registry } from '../proxy/registry/server.ts';
 import { MeshwrightError } from '../sim/base/errors.ts';
 import { print } from './output.ts';
@@ -17,11 +18,13 @@ export function registryCommand(): Command {
     .option('--settle-ms <ms>', 'from the start nobody is told a set for so long', '5000')
     .option(
       '--identities <file>',
-      'who may register, as JSON: see the README (default: everybody, the own address)',
+      'who may register, as JSON: see docs/sidecar.md (default: everybody, the own address)',
     )
+    .option('--tls-cert <file>', 'PEM chain shown to instances and sidecars, which then need TLS')
+    .option('--tls-key <file>', 'PEM private key of that certificate')
     .option('--allow-address <ip/bits...>', 'instances may register these addresses, too')
     .allowExcessArguments(false)
-    .action(async ({ listen, settleMs, identities, allowAddress = [] }: Flags) => {
+    .action(async ({ listen, settleMs, identities, tlsCert, tlsKey, allowAddress = [] }: Flags) => {
       if (!ADDRESS.test(listen)) {
         throw new MeshwrightError('MW_USAGE', `not an address: ${JSON.stringify(listen)}`, {
           place: '--listen',
@@ -40,11 +43,18 @@ export function registryCommand(): Command {
           place: '--allow-address',
           remedy: 'write IP/BITS, as in 10.0.0.0/8.',
         });
+      if ((tlsCert === undefined) !== (tlsKey === undefined))
+        throw new MeshwrightError('MW_USAGE', 'a certificate and its key go together', {
+          place: tlsCert === undefined ? '--tls-key' : '--tls-cert',
+          remedy: 'give both --tls-cert FILE and --tls-key FILE.',
+        });
+      const pair =
+        tlsCert === undefined ? null : serverPair({ certFile: tlsCert, keyFile: tlsKey as string });
       const access = new Access(identities === undefined ? null : readIdentities(identities), allowAddress);
       // What goes wrong is told by this command, once.
       setLogVerbosity(logVerbosity.NONE);
       const registry = new Registry(Number(settleMs), access);
-      const address = await registry.listen(listen);
+      const address = await registry.listen(listen, pair);
       const stop = (): void => {
         registry.close();
         process.exit(0);
@@ -58,6 +68,8 @@ interface Flags {
   listen: string;
   settleMs: string;
   identities?: string;
+  tlsCert?: string;
+  tlsKey?: string;
   allowAddress?: string[];
 }
 

@@ -4,18 +4,26 @@ import { parseWeighted } from '../policy/address.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { reconnectNs } from '../policy/reconnect.ts';
 import { CHANNEL, type EndpointSetMessage, registryMethod } from '../registry/protos.ts';
+import { type ChannelTls, channelTls } from '../registry/channel-tls.ts';
+import { tokenOf } from '../registry/token-file.ts';
 import type { EndpointSource, SourceEvents } from './source.ts';
 
 export interface RegistryConfig {
   /** HOST:PORT of the registry. */
   address: string;
   service: string;
+  /** Null: in the clear. */
+  tls: ChannelTls | null;
+  /** Read anew for each stream; null: none is shown. */
+  tokenFile: string | null;
 }
 
 export class RegistrySource implements EndpointSource {
   trouble: string | null = null;
   readonly #config: RegistryConfig;
   readonly #events: SourceEvents;
+  readonly #credentials: grpc.ChannelCredentials;
+  readonly #options: grpc.ChannelOptions;
   #channel: grpc.Client | null = null;
   #stream: grpc.ClientReadableStream<EndpointSetMessage> | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -27,17 +35,22 @@ export class RegistrySource implements EndpointSource {
   #told = '';
   #closed = false;
 
+  /** Throws a SidecarError for a file that cannot be used. */
   constructor(config: RegistryConfig, events: SourceEvents) {
     this.#config = config;
     this.#events = events;
-    this.#open();
+    const { credentials, options } = channelTls(config.tls, 'registry');
+    this.#credentials = credentials;
+    this.#options = { ...CHANNEL, ...options };
+    this.#open(tokenOf(config.tokenFile));
   }
 
   view(): object {
     const connected = this.trouble === null && this.#version > 0;
     return {
       kind: 'registry',
-      ...this.#config,
+      address: this.#config.address,
+      service: this.#config.service,
       connected,
       version: this.#version,
       endpoints: this.#endpoints,
@@ -50,14 +63,20 @@ export class RegistrySource implements EndpointSource {
     this.#end();
   }
 
-  #open(): void {
+  #open(metadata: grpc.Metadata): void {
     this.#newest = 0;
     const { address, service } = this.#config;
-    const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL);
+    const client = new grpc.Client(address, this.#credentials, this.#options);
     const { path, requestSerialize, responseDeserialize } = registryMethod<object, EndpointSetMessage>(
       'Watch',
     );
-    const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service });
+    const stream = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { service },
+      metadata,
+    );
     this.#channel = client;
     this.#stream = stream;
     stream.on('error', () => {});
@@ -99,7 +118,19 @@ export class RegistrySource implements EndpointSource {
     this.#end();
     if (this.#closed) return;
     this.#report(reason);
-    this.#timer = setTimeout(() => this.#open(), reconnectNs(++this.#failures, Math.random()) / 1e6);
+    this.#timer = setTimeout(() => this.#again(), reconnectNs(++this.#failures, Math.random()) / 1e6);
+  }
+
+  /** The token may be another one by now. */
+  #again(): void {
+    let metadata: grpc.Metadata;
+    try {
+      metadata = tokenOf(this.#config.tokenFile);
+    } catch (error) {
+      this.#lost((error as Error).message);
+      return;
+    }
+    this.#open(metadata);
   }
 
   #report(reason: string | null): void {

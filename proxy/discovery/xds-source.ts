@@ -1,14 +1,11 @@
 /** Endpoints from a control plane over gRPC: gives the client core its stream and its clock. Loaded only when it is asked for. */
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import type { Endpoint } from '../policy/config.ts';
 import type { EndpointSource, SourceEvents } from './source.ts';
 import type { XdsClientConfig, XdsClientView } from '../xds/client-config.ts';
 import { XdsClient } from '../xds/client.ts';
 import type { DeltaResponse, DiscoveryResponse } from '../xds/messages.ts';
-import { SidecarError } from '../policy/trouble.ts';
-import { reasonOf } from '../xds/read-resource.ts';
+import { type ChannelTls, channelTls } from '../registry/channel-tls.ts';
 import { adsService, PROTO_CODEC } from './xds-protos.ts';
 
 const MESSAGE_BYTES_MAX = 64 * 1_024 * 1_024;
@@ -27,12 +24,6 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
 };
 
-/** `caFile` null trusts what Node trusts, `serverName` null asks for the control plane's host. */
-export interface XdsTls {
-  caFile: string | null;
-  serverName: string | null;
-}
-
 type Stream = grpc.ClientDuplexStream<object, DiscoveryResponse & DeltaResponse>;
 
 export class XdsSource implements EndpointSource {
@@ -48,12 +39,11 @@ export class XdsSource implements EndpointSource {
   #closed = false;
 
   /** `server`: HOST:PORT of the control plane; `tls` null: in the clear. Begins at once; throws a SidecarError for a file that cannot be read. */
-  constructor(server: string, tls: XdsTls | null, config: XdsClientConfig, events: SourceEvents) {
+  constructor(server: string, tls: ChannelTls | null, config: XdsClientConfig, events: SourceEvents) {
     this.#server = server;
-    this.#credentials = credentialsOf(tls);
-    this.#options = tls?.serverName
-      ? { ...CHANNEL, 'grpc.ssl_target_name_override': tls.serverName }
-      : CHANNEL;
+    const { credentials, options } = channelTls(tls, 'control plane');
+    this.#credentials = credentials;
+    this.#options = { ...CHANNEL, ...options };
     this.#method = config.variant === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
     const transport = {
       open: () => this.#open(),
@@ -137,25 +127,6 @@ export class XdsSource implements EndpointSource {
       if (this.#client.nextTimeoutNs <= nowNs()) this.#enter(() => this.#client.handleTimeout());
       else this.#arm();
     }, waitMs);
-  }
-}
-
-function credentialsOf(tls: XdsTls | null): grpc.ChannelCredentials {
-  if (tls === null) return grpc.credentials.createInsecure();
-  if (tls.caFile === null) return grpc.credentials.createSsl();
-  try {
-    const pem = readFileSync(tls.caFile);
-    createSecureContext({ ca: pem });
-    return grpc.credentials.createSsl(pem);
-  } catch (error) {
-    throw new SidecarError(
-      'MW_CONFIG',
-      `the authorities of the control plane cannot be used: ${reasonOf(error)}`,
-      {
-        place: tls.caFile,
-        remedy: 'give a PEM file that can be read',
-      },
-    );
   }
 }
 

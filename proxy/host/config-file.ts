@@ -204,8 +204,16 @@ function discoveryTexts(
 ): RawOptions {
   if (given === undefined) return {};
   if (given.kind === 'dns') return dnsTexts(given);
-  if (given.kind === 'registry') return { registry: given.address, 'registry-service': given.service };
   const tls = typeof given.tls === 'object' ? given.tls : {};
+  if (given.kind === 'registry')
+    return {
+      registry: given.address,
+      'registry-service': given.service,
+      'registry-tls': given.tls !== undefined && given.tls !== false,
+      'registry-ca': beside(tls.ca),
+      'registry-server-name': tls.serverName,
+      'registry-token-file': beside(given.tokenFile),
+    };
   return {
     xds: given.server,
     'discovery.tls': given.tls !== undefined && given.tls !== false,

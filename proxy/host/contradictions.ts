@@ -16,13 +16,11 @@ export function refuseContradictions(own: OptionReader, all: OptionReader = own)
 
 /** Of the whole: options that belong to others which are not there. */
 export function refuseIdle(read: OptionReader): void {
-  for (const name of ['xds-variant', 'xds-node']) {
-    if (!read.has(name) || read.has('xds')) continue;
-    throw read.refusal(
-      name,
-      `${name} is given, and no control plane`,
-      'add --xds HOST:PORT, or leave it out',
-    );
+  for (const name of ['xds-variant', 'xds-node', 'registry-tls', 'registry-ca', 'registry-token-file']) {
+    const source = name.slice(0, name.indexOf('-'));
+    if (!read.has(name) || read.has(source)) continue;
+    const says = `${name} is given, and no ${source === 'xds' ? 'control plane' : 'registry'}`;
+    throw read.refusal(name, says, `add --${source} HOST:PORT, or leave it out`);
   }
   const [takeover, control] = [read.text('takeover'), read.text('control')];
   if (takeover !== null && control !== null && takeover !== control)

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { DEFAULT_DNS, type DnsConfig } from '../discovery/dns-source.ts';
 import type { RegistryConfig } from '../discovery/registry-source.ts';
-import type { XdsTls } from '../discovery/xds-source.ts';
+import type { ChannelTls } from '../registry/channel-tls.ts';
 import { parseAddress } from '../policy/address.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../xds/client-config.ts';
 import { type OptionReader, usage } from './option-reader.ts';
@@ -13,7 +13,7 @@ export interface XdsOptions extends XdsClientConfig {
   /** HOST:PORT of the control plane. */
   server: string;
   /** Null: in the clear. `caFile` null trusts what Node trusts, `serverName` null asks for the control plane's host. */
-  tls: XdsTls | null;
+  tls: ChannelTls | null;
 }
 
 export interface DnsOptions extends DnsConfig {
@@ -45,7 +45,15 @@ function readRegistry(read: OptionReader): RegistryOptions | null {
       'a registry needs an address and a service',
       'give both --registry HOST:PORT and --registry-service NAME',
     );
-  return { kind: 'registry', address, service };
+  const [caFile, serverName] = [read.text('registry-ca'), read.text('registry-server-name')];
+  const tls = read.flag('registry-tls') ? { caFile, serverName } : null;
+  if (tls === null && (caFile !== null || serverName !== null))
+    throw read.refusal(
+      caFile === null ? 'registry-server-name' : 'registry-ca',
+      'the registry is spoken to in the clear',
+      'add --registry-tls',
+    );
+  return { kind: 'registry', address, service, tls, tokenFile: read.text('registry-token-file') };
 }
 
 function readDns(read: OptionReader): DnsOptions | null {
@@ -133,7 +141,7 @@ export function sourceOf(options: { endpoints: string | null; discovery: Discove
   return `${kind} ${kind === 'xds' ? discovery.server : discovery.name}`;
 }
 
-function readTls(read: OptionReader): XdsTls | null {
+function readTls(read: OptionReader): ChannelTls | null {
   const [caFile, serverName] = [read.text('discovery.ca'), read.text('discovery.serverName')];
   return read.flag('discovery.tls') ? { caFile, serverName } : null;
 }

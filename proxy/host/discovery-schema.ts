@@ -2,19 +2,18 @@
 import { z } from 'zod';
 import { amount, text } from './schema-parts.ts';
 
+const TLS = z.union([
+  z.boolean(),
+  z.strictObject({
+    ca: text('PEM file of the authorities that sign its certificate'),
+    serverName: text('name that its certificate must hold'),
+  }),
+]);
+
 const XDS = z.strictObject({
   kind: z.literal('xds').describe('a control plane, over xDS (ADS)'),
   server: z.string().describe('HOST:PORT of the control plane'),
-  tls: z
-    .union([
-      z.boolean(),
-      z.strictObject({
-        ca: text('PEM file of the authorities that sign its certificate'),
-        serverName: text('name that its certificate must hold'),
-      }),
-    ])
-    .describe('TLS towards the control plane')
-    .optional(),
+  tls: TLS.describe('TLS towards the control plane').optional(),
   listener: text('follow this listener, and its route for all calls, to the endpoints'),
   cluster: text('or follow this cluster'),
   variant: z.enum(['sotw', 'delta']).describe('state of the world, or incremental').optional(),
@@ -44,6 +43,8 @@ const REGISTRY = z.strictObject({
   kind: z.literal('registry').describe('a registry of leases'),
   address: z.string().describe('HOST:PORT of the registry'),
   service: z.string().describe('the service that is watched'),
+  tls: TLS.describe('TLS towards the registry').optional(),
+  tokenFile: text('file of the token that a registry with identities asks for'),
 });
 
 export const DISCOVERY_SCHEMA = z.discriminatedUnion('kind', [XDS, DNS, REGISTRY]);

@@ -87,6 +87,30 @@ export const SIDECAR_FLAGS: readonly Flag[] = [
     value: '<name>',
     help: 'registry: the service that is watched',
   },
+  {
+    name: 'registry-tls',
+    key: 'discovery.tls',
+    value: null,
+    help: 'speak TLS to the registry',
+  },
+  {
+    name: 'registry-ca',
+    key: 'discovery.tls.ca',
+    value: '<file>',
+    help: "PEM authorities that sign the registry's certificate (default: Node's)",
+  },
+  {
+    name: 'registry-server-name',
+    key: 'discovery.tls.serverName',
+    value: '<name>',
+    help: "name that the registry's certificate must hold (default: its host)",
+  },
+  {
+    name: 'registry-token-file',
+    key: 'discovery.tokenFile',
+    value: '<file>',
+    help: 'the token that a registry with identities asks for',
+  },
   { name: 'balancer', value: '<name>', help: `${BALANCER_NAMES.join(', ')} (default round_robin)` },
   {
     name: 'hash-header',

@@ -12,8 +12,7 @@ export async function sourceOpener(
   }
   if (discovery.kind === 'registry') {
     const { RegistrySource } = await import('../discovery/registry-source.ts');
-    const { address, service } = discovery;
-    return (events) => new RegistrySource({ address, service }, events);
+    return (events) => new RegistrySource(discovery, events);
   }
   const { XdsSource } = await import('../discovery/xds-source.ts');
   return (events) => new XdsSource(discovery.server, discovery.tls, discovery, events);

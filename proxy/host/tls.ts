@@ -27,6 +27,14 @@ const COMMON: SecureContextOptions = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 };
 
+/** Certificate and key of a server, which belong together; throws a SidecarError that names the file that is wrong. */
+export function serverPair({ certFile, keyFile }: ServerTlsOptions): { cert: Buffer; key: Buffer } {
+  const pair = { cert: readPem(certFile, '--tls-cert'), key: readPem(keyFile, '--tls-key') };
+  contextOf({ ...COMMON, cert: pair.cert }, certFile, '--tls-cert');
+  contextOf({ ...COMMON, ...pair }, keyFile, '--tls-key');
+  return pair;
+}
+
 /** The callers' side: every connection shakes hands first. */
 export class ServerTls {
   /** Connections that ended before HTTP/2 could begin: no handshake, or no `h2` in ALPN. */
@@ -37,14 +45,8 @@ export class ServerTls {
 
   /** Reads the files; throws a SidecarError that names the one that is wrong. */
   constructor(options: ServerTlsOptions, warn: (message: string) => void) {
-    this.#options = {
-      ...COMMON,
-      cert: readPem(options.certFile, '--tls-cert'),
-      key: readPem(options.keyFile, '--tls-key'),
-    };
+    this.#options = { ...COMMON, ...serverPair(options) };
     this.#warn = warn;
-    contextOf({ ...COMMON, cert: this.#options.cert }, options.certFile, '--tls-cert');
-    contextOf(this.#options, options.keyFile, '--tls-key');
   }
 
   createServer(accept: (socket: Socket) => void): Server {

@@ -1,6 +1,6 @@
 /**
  * Who may register which address. An instance registers the address it comes from, unless ranges are allowed; with identities
- * it also shows a token, which is good for its services only. Tokens are known by their SHA-256 alone.
+ * it also shows a token, which is good for its services only; who only watches has one that is good for none. Tokens are known by their SHA-256 alone.
  */
 import { createHash } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
@@ -16,7 +16,7 @@ export const IDENTITIES_SCHEMA = z.strictObject({
       z.strictObject({
         name: z.string().min(1).max(256),
         tokenSha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, in lower case'),
-        services: z.array(z.string().min(1)).min(1),
+        services: z.array(z.string().min(1)),
         addresses: z.array(RANGE).optional(),
         expires: z.iso.datetime().optional(),
       }),

@@ -1,7 +1,9 @@
 /** One instance's lease: registers, renews it, registers again when it was lost, and leaves. */
 import * as grpc from '@grpc/grpc-js';
 import { reconnectNs } from '../policy/reconnect.ts';
+import { type ChannelTls, channelTls } from './channel-tls.ts';
 import { CHANNEL, type LeaseMessage, registryMethod } from './protos.ts';
+import { tokenOf } from './token-file.ts';
 
 const CALL_MS = 2_000;
 /** A lease is renewed this often in its time. */
@@ -13,8 +15,13 @@ export interface Member {
   address: string;
   weight?: number;
   ttlMs: number;
-  /** Shown to a registry that knows identities. */
-  token?: string;
+}
+
+/** How the registry is spoken to; nothing given: in the clear, without a token. */
+export interface MembershipOptions {
+  tls?: ChannelTls | null;
+  tokenFile?: string | null;
+  warn?: (message: string) => void;
 }
 
 export class Membership {
@@ -22,7 +29,7 @@ export class Membership {
   muted = false;
   readonly #client: grpc.Client;
   readonly #member: Member;
-  readonly #metadata = new grpc.Metadata();
+  readonly #metadata: grpc.Metadata;
   readonly #warn: (message: string) => void;
   #leaseId: string | null = null;
   #incarnation = 0;
@@ -31,11 +38,13 @@ export class Membership {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(registry: string, member: Member, warn: (message: string) => void = () => undefined) {
-    this.#client = new grpc.Client(registry, grpc.credentials.createInsecure(), CHANNEL);
+  /** Throws a SidecarError for a file that cannot be used. */
+  constructor(registry: string, member: Member, { tls, tokenFile, warn }: MembershipOptions = {}) {
+    const { credentials, options } = channelTls(tls ?? null, 'registry');
+    this.#metadata = tokenOf(tokenFile ?? null);
+    this.#client = new grpc.Client(registry, credentials, { ...CHANNEL, ...options });
     this.#member = member;
-    if (member.token !== undefined) this.#metadata.set('authorization', `Bearer ${member.token}`);
-    this.#warn = warn;
+    this.#warn = warn ?? (() => undefined);
     this.#step();
   }
 

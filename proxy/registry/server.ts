@@ -63,10 +63,14 @@ export class Registry {
     });
   }
 
-  /** Resolves to HOST:PORT; port 0 lets the system choose. */
-  listen(address: string): Promise<string> {
+  /** Resolves to HOST:PORT; port 0 lets the system choose. `pair`: certificate and key, for TLS; null: in the clear. */
+  listen(address: string, pair: { cert: Buffer; key: Buffer } | null = null): Promise<string> {
+    const credentials =
+      pair === null
+        ? grpc.ServerCredentials.createInsecure()
+        : grpc.ServerCredentials.createSsl(null, [{ cert_chain: pair.cert, private_key: pair.key }]);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+      this.#server.bindAsync(address, credentials, (error, port) => {
         if (error !== null) {
           const options = { place: `--listen ${address}`, remedy: 'choose another port, or port 0' };
           return reject(new SidecarError('MW_PORT', `cannot listen: ${error.message}`, options));
@@ -89,17 +93,21 @@ export class Registry {
     done: grpc.sendUnaryData<object>,
   ): void {
     this.#advance();
-    const [authorization] = call.metadata.get('authorization');
-    const peer = call
-      .getPeer()
-      .replace(/:\d+$/, '')
-      .replace(/^\[|\]$/g, '');
-    const caller = this.#access.callerOf(authorization?.toString(), peer, Date.now());
+    const caller = this.#callerOf(call);
     const answer = 'status' in caller ? caller : entry(caller);
     this.#arm();
     if (answer !== null && 'status' in answer)
       done({ code: grpc.status[answer.status], details: answer.details });
     else done(null, answer === null ? {} : { lease_id: answer.leaseId, ttl_ms: answer.ttlMs });
+  }
+
+  #callerOf(call: { metadata: grpc.Metadata; getPeer(): string }): Caller | Refusal {
+    const [authorization] = call.metadata.get('authorization');
+    const peer = call
+      .getPeer()
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '');
+    return this.#access.callerOf(authorization?.toString(), peer, Date.now());
   }
 
   #watch(stream: Watcher): void {
@@ -108,6 +116,9 @@ export class Registry {
       void stream.emit('error', Object.assign(new Error(details), { code, details }));
     if (service === '' || service.length > SERVICE_NAME_MAX)
       return fail(grpc.status.INVALID_ARGUMENT, `service: 1 to ${SERVICE_NAME_MAX} characters`);
+    // Where everybody has a name, who is there is told to those who have one; what it may register does not matter.
+    const caller = this.#callerOf(stream);
+    if ('status' in caller) return fail(grpc.status[caller.status], caller.details);
     if (this.#watching >= WATCHERS_MAX)
       return fail(grpc.status.RESOURCE_EXHAUSTED, `there are ${WATCHERS_MAX} watchers`);
     const watchers = this.#watchers.get(service) ?? new Set<Watcher>();

@@ -1,5 +1,6 @@
 /** Registry, instances and sidecar as processes: leases end, the registry goes and comes back. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,79 @@ it('[DC-10, DC-11, DC-14] calls follow leases; without the registry the last goo
   expect([...counts]).toEqual([2]);
   a.child.kill('SIGTERM');
   await until('the leave', async () => (await members()) === wanted(b), 2_000);
+});
+
+it('registry, instances and sidecar over TLS, with tokens; who trusts another authority is told nothing', async () => {
+  const tls = new URL('./tls-fixtures/', import.meta.url).pathname;
+  const folder = mkdtempSync(join(tmpdir(), 'meshwright-registry-'));
+  leave.push(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const sha = (token: string) => createHash('sha256').update(token).digest('hex');
+  const identities = [
+    { name: 'greeter', tokenSha256: sha('greeter-token'), services: ['greeter'] },
+    { name: 'sidecars', tokenSha256: sha('sidecar-token'), services: [] },
+  ];
+  const registry = await start(
+    ...['registry', '--listen', '127.0.0.1:0', '--settle-ms', '50'],
+    ...['--tls-cert', `${tls}server.pem`, '--tls-key', `${tls}server.key`],
+    ...['--identities', file('identities.json', JSON.stringify({ identities }))],
+  );
+  const trust = ['--registry-tls', '--registry-ca', `${tls}ca.pem`];
+  const register = ['--register', registry.listen, '--service', 'greeter'];
+  const instance = (token: string) =>
+    start('demo-server', '--listen', '127.0.0.1:0', ...register, ...trust, '--token-file', token);
+  const known = await instance(file('greeter', 'greeter-token'));
+  await instance(file('stranger', 'sidecar-token'));
+  const follow = ['--registry', registry.listen, '--registry-service', 'greeter'];
+  const shown = ['--registry-token-file', file('sidecar', 'sidecar-token')];
+  const sidecar = await startProcess([...follow, ...trust, ...shown]);
+  leave.push(() => sidecar.kill());
+  await until(
+    'its own',
+    async () => `${await membersOfSidecar(sidecar.admin)}` === `${known.listen} 1 false`,
+  );
+  const config = file(
+    'sidecar.json',
+    JSON.stringify({
+      discovery: {
+        kind: 'registry',
+        address: registry.listen,
+        service: 'greeter',
+        tls: true,
+        tokenFile: 'sidecar',
+      },
+    }),
+  );
+  // Told by the file, whose certificate nobody vouches for; and in the clear.
+  for (const flags of [
+    ['--config', config],
+    [...follow, ...shown],
+  ]) {
+    const stranger = await startProcess(flags);
+    leave.push(() => stranger.kill());
+    const view = async () => JSON.parse((await adminGet(stranger.admin, '/clusters')).text);
+    await until('the trouble', async () => (await view()).trouble !== null);
+    expect((await view()).endpoints).toEqual([]);
+  }
+}, 60_000);
+
+it('what cannot be used for TLS or as a token is told with its place', () => {
+  const run = (...flags: string[]) => spawnSync(process.execPath, [BIN, ...flags], { timeout: 20_000 });
+  for (const [flags, said] of [
+    [['registry', '--tls-cert', 'a.pem'], '--tls-cert'],
+    [['registry', '--tls-cert', '/no/a.pem', '--tls-key', '/no/a.key'], '/no/a.pem does not exist'],
+    [['demo-server', '--register', 'h:1', '--service', 's', '--registry-ca', 'a'], 'add --registry-tls'],
+    [
+      ['demo-server', '--register', 'h:1', '--service', 's', '--token-file', '/no'],
+      'cannot be read (ENOENT)',
+    ],
+  ] as const) {
+    const ended = run(...flags);
+    expect([ended.status, ended.stderr.toString()]).toEqual([2, expect.stringContaining(said)]);
+  }
 });
 
 it('a token file that is named in place of the identities is not quoted', () => {

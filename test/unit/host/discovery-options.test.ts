@@ -91,7 +91,14 @@ describe('a registry as source of endpoints', () => {
   it('is asked for a service', () => {
     const flags = { ...LISTEN, registry: 'r:1', 'registry-service': 'greeter' };
     const discovery = { kind: 'registry', address: 'r:1', service: 'greeter' };
-    expect(resolveOptions(flags).discovery).toEqual(discovery);
+    expect(resolveOptions(flags).discovery).toEqual({ ...discovery, tls: null, tokenFile: null });
+    const more = { 'registry-tls': true, 'registry-ca': '/ca.pem', 'registry-token-file': '/token' };
+    const secured = { tls: { caFile: '/ca.pem', serverName: null }, tokenFile: '/token' };
+    expect(resolveOptions({ ...flags, ...more }).discovery).toEqual({ ...discovery, ...secured });
+    expect(() => resolveOptions({ ...flags, 'registry-ca': '/ca.pem' })).toThrow('spoken to in the clear');
+    expect(() => resolveOptions({ ...LISTEN, upstream: 'a:1', 'registry-tls': true })).toThrow(
+      'and no registry',
+    );
     expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
     expect(() => resolveOptions({ ...LISTEN, registry: 'r:1' })).toThrow('needs an address and a service');
     expect(() => resolveOptions({ ...flags, dns: 'a:1' })).toThrow('endpoints are given twice');

@@ -55,10 +55,11 @@ describe('with identities', () => {
   it('the file is read strictly', () => {
     const read = (identity: object) => IDENTITIES_SCHEMA.safeParse({ identities: [identity] }).success;
     expect(read(greeter)).toBe(true);
+    expect(read({ ...greeter, services: [] })).toBe(true);
     expect(read({ ...greeter, addresses: ['10.0.0.0/8'], expires: '2026-06-01T00:00:00Z' })).toBe(true);
     expect(read({ ...greeter, token: 'plain' })).toBe(false);
     expect(read({ ...greeter, tokenSha256: 'abc' })).toBe(false);
-    expect(read({ ...greeter, services: [] })).toBe(false);
+    expect(read({ ...greeter, services: [''] })).toBe(false);
     expect(read({ ...greeter, addresses: ['10.0.0.0/33'] })).toBe(false);
     expect(read({ ...greeter, expires: 'soon' })).toBe(false);
   });

@@ -1,10 +1,14 @@
 /** The registry on sockets: forged ids, replays and impersonation by a client that says what it likes; and a member that restarts. */
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
 import { RegistrySource } from '../../../proxy/discovery/registry-source.ts';
 import type { Endpoint } from '../../../proxy/policy/config.ts';
 import { Access } from '../../../proxy/registry/access.ts';
+import { type ChannelTls, channelTls } from '../../../proxy/registry/channel-tls.ts';
 import { Membership } from '../../../proxy/registry/membership.ts';
 import { CHANNEL, registryMethod, registryService } from '../../../proxy/registry/protos.ts';
 import { Registry } from '../../../proxy/registry/server.ts';
@@ -14,11 +18,16 @@ afterEach(async () => {
   for (const end of leave.splice(0).reverse()) await end();
 });
 
-async function start(access?: Access) {
+const TLS = new URL('../../e2e/tls-fixtures/', import.meta.url).pathname;
+const pair = { cert: readFileSync(`${TLS}server.pem`), key: readFileSync(`${TLS}server.key`) };
+const trusted = { caFile: `${TLS}ca.pem`, serverName: null };
+
+async function start(access?: Access, overTls = false) {
   const registry = new Registry(0, access);
-  const address = await registry.listen('127.0.0.1:0');
+  const address = await registry.listen('127.0.0.1:0', overTls ? pair : null);
   leave.push(() => registry.close());
-  const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL);
+  const { credentials } = channelTls(overTls ? trusted : null, 'registry');
+  const client = new grpc.Client(address, credentials, CHANNEL);
   leave.push(() => client.close());
   const ask = (name: string, request: object, token?: string) =>
     new Promise<string>((resolve) => {
@@ -38,10 +47,10 @@ async function start(access?: Access) {
   return { address, ask };
 }
 
-function follow(address: string) {
+function follow(address: string, more: { tls?: ChannelTls; tokenFile?: string } = {}) {
   const seen = { told: [] as string[], troubles: [] as (string | null)[] };
   const source = new RegistrySource(
-    { address, service: 'greeter' },
+    { address, service: 'greeter', tls: null, tokenFile: null, ...more },
     {
       onEndpoints: (set: readonly Endpoint[]) => seen.told.push(set.map((one) => one.address).join()),
       onTrouble: (trouble: string | null) => seen.troubles.push(trouble),
@@ -82,14 +91,29 @@ it('[DC-14, DC-22] forged ids, replays and foreign addresses change nothing that
   expect(seen.told).toEqual(['', '127.0.0.1:7', '']);
 });
 
+const identity = (name: string, services = [name]) => ({
+  name,
+  tokenSha256: createHash('sha256').update(`token-${name}`).digest('hex'),
+  services,
+});
+
+function tokenFile(token: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'meshwright-token-'));
+  leave.push(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'token'), `${token}\n`);
+  return join(folder, 'token');
+}
+
 it("an identity registers its own services, and another's lease is not there for it", async () => {
-  const identity = (name: string) => ({
-    name,
-    tokenSha256: createHash('sha256').update(`token-${name}`).digest('hex'),
-    services: [name],
-  });
-  const { ask } = await start(new Access([identity('greeter'), identity('thief')]));
+  const { ask } = await start(
+    new Access([
+      identity('greeter'),
+      identity('thief'),
+      { ...identity('old'), expires: '2020-01-01T00:00:00Z' },
+    ]),
+  );
   expect(await ask('Register', one)).toBe('UNAUTHENTICATED');
+  expect(await ask('Register', one, 'token-old')).toBe('UNAUTHENTICATED');
   expect(await ask('Register', one, 'token-thief')).toBe('PERMISSION_DENIED');
   const lease = await ask('Register', one, 'token-greeter');
   expect(await ask('Leave', { lease_id: lease }, 'token-thief')).toBe('NOT_FOUND');
@@ -98,6 +122,59 @@ it("an identity registers its own services, and another's lease is not there for
     'ALREADY_EXISTS',
   );
   expect(await ask('Heartbeat', { lease_id: lease, sequence: 1 }, 'token-greeter')).toBe(lease);
+});
+
+it('where there are identities only those who have one are told who is there; a token may be put in its place later', async () => {
+  const expired = { ...identity('old'), expires: '2020-01-01T00:00:00Z' };
+  const { address, ask } = await start(new Access([identity('greeter'), identity('watcher', []), expired]));
+  await ask('Register', one, 'token-greeter');
+  expect(await ask('Register', one, 'token-watcher')).toBe('PERMISSION_DENIED');
+  const known = follow(address, { tokenFile: tokenFile('token-watcher') });
+  const late = tokenFile('token-old');
+  const strangers = [follow(address), follow(address, { tokenFile: late })];
+  await until(() => known.told.length === 1 && strangers.every(({ troubles }) => troubles.length > 0));
+  expect(known.told).toEqual(['127.0.0.1:7']);
+  expect(strangers.map(({ told }) => told)).toEqual([[], []]);
+  expect(strangers[0]?.troubles[0]).toContain('UNAUTHENTICATED, the token is missing or unknown');
+  expect(strangers[1]?.troubles[0]).toContain('the token of old has expired');
+  writeFileSync(late, 'token-watcher');
+  await until(() => strangers[1]?.told.length === 1);
+  rmSync(late);
+  expect(() => follow(address, { tokenFile: late })).toThrow('cannot be read (ENOENT)');
+  writeFileSync(late, 'two words');
+  expect(() => follow(address, { tokenFile: late })).toThrow(/is not one word(?!.*two words)/);
+});
+
+it('over TLS: members and watchers that trust its certificate; others, and plaintext, get nowhere', async () => {
+  const { address, ask } = await start(undefined, true);
+  const seen = follow(address, { tls: trusted });
+  const member = new Membership(
+    address,
+    { service: 'greeter', address: '127.0.0.1:7', ttlMs: 500 },
+    { tls: trusted },
+  );
+  leave.push(() => member.leave());
+  await until(() => seen.told.at(-1) === '127.0.0.1:7');
+  const strangers = [
+    follow(address),
+    follow(address, { tls: { caFile: null, serverName: null } }),
+    follow(address, { tls: { ...trusted, serverName: 'other.test' } }),
+  ];
+  const warnings: string[] = [];
+  const plain = new Membership(
+    address,
+    { service: 'greeter', address: '127.0.0.1:8', ttlMs: 500 },
+    { warn: (message) => warnings.push(message) },
+  );
+  leave.push(() => plain.abandon());
+  await until(() => warnings.length > 0 && strangers.every(({ troubles }) => troubles.length > 0));
+  expect(strangers.map(({ told }) => told)).toEqual([[], [], []]);
+  expect(seen.told.at(-1)).toBe('127.0.0.1:7');
+  expect(await ask('Register', { ...one, address: '127.0.0.1:9' })).not.toBe('UNAVAILABLE');
+  await until(() => seen.told.at(-1) === '127.0.0.1:7,127.0.0.1:9');
+  expect(() => follow(address, { tls: { caFile: '/no/ca.pem', serverName: null } })).toThrow(
+    'the authorities of the registry cannot be used',
+  );
 });
 
 it('[DC-14] a member that dies and comes back takes its address over at once; one that is muted is gone, and back once', async () => {
