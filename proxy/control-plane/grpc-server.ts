@@ -2,7 +2,8 @@
 import * as grpc from '@grpc/grpc-js';
 import { adsService, PROTO_CODEC } from '../discovery/xds-protos.ts';
 import { SidecarError } from '../policy/trouble.ts';
-import { buildMessages, type MeshPlan } from '../xds/build.ts';
+import { buildMessages } from '../xds/build.ts';
+import type { MeshPlan } from '../xds/plan.ts';
 import type { DeltaRequest, DiscoveryRequest } from '../xds/messages.ts';
 import type { Answer } from '../xds/server-session.ts';
 import { type Session, XdsServer } from '../xds/server.ts';

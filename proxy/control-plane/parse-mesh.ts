@@ -1,10 +1,14 @@
-/** What a control plane's file says: services with their endpoints, listeners with their routes; as YAML or JSON. */
+/** What a control plane's file says: clusters with their endpoints, listeners with their routes; as YAML or JSON. */
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CONFIG_SCHEMA } from '../host/config-schema.ts';
+import { FAILOVER_SCHEMA } from '../host/failover-schema.ts';
+import { routesSchema } from '../host/routing-schema.ts';
 import { parseAddress } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
-import { buildMessages, HEALTH_NAMES, LB_NAMES, type MeshPlan } from '../xds/build.ts';
-import { PLAIN_CODEC, ROUTES, TYPES } from '../xds/messages.ts';
+import { buildMessages } from '../xds/build.ts';
+import { PLAIN_CODEC, TYPES } from '../xds/messages.ts';
+import { HEALTH_NAMES, type MeshPlan } from '../xds/plan.ts';
 import { nameOf, readResource, reasonOf } from '../xds/read-resource.ts';
 
 const WEIGHT_MAX = 4_294_967_295;
@@ -12,12 +16,17 @@ const PRIORITY_MAX = 128;
 
 const address = z.string().refine((text) => parseAddress(text) !== null, 'must be IP:PORT');
 const name = z.string().min(1).max(256);
+const { balancer, retry, timeout } = CONFIG_SCHEMA.shape;
+const { circuitBreaker, outlier } = FAILOVER_SCHEMA;
 
 const SCHEMA = z.strictObject({
-  services: z.record(
+  clusters: z.record(
     name,
     z.strictObject({
-      balancer: z.enum(LB_NAMES).optional(),
+      balancer,
+      timeout,
+      circuitBreaker,
+      outlier,
       endpoints: z.array(
         z.strictObject({
           address,
@@ -39,19 +48,7 @@ const SCHEMA = z.strictObject({
   listeners: z
     .record(
       name,
-      z.strictObject({
-        address: address.optional(),
-        routes: z
-          .array(
-            z.strictObject({
-              prefix: z.string().optional(),
-              path: z.string().min(1).optional(),
-              service: name.optional(),
-              split: z.record(name, z.int().min(1).max(WEIGHT_MAX)).optional(),
-            }),
-          )
-          .min(1),
-      }),
+      z.strictObject({ address: address.optional(), routes: routesSchema({ retry, timeout }).min(1) }),
     )
     .optional(),
 });
@@ -78,38 +75,41 @@ export function parseMesh(text: string, file: string): MeshPlan {
 
 /** What no field shows alone; null when all is well. */
 function contradiction(plan: MeshPlan): string | null {
-  for (const [service, { endpoints }] of Object.entries(plan.services)) {
+  for (const [cluster, { endpoints }] of Object.entries(plan.clusters)) {
     const seen = new Set<string>();
     for (const [at, each] of endpoints.entries()) {
-      const place = `services.${service}.endpoints.${at}.address: ${each.address}`;
+      const place = `clusters.${cluster}.endpoints.${at}.address: ${each.address}`;
       if (seen.has(each.address)) return `${place} stands there twice`;
       seen.add(each.address);
     }
   }
   for (const [listener, { routes }] of Object.entries(plan.listeners ?? {})) {
-    for (const [at, { prefix, path, service, split }] of routes.entries()) {
+    for (const [at, { cluster, split, mirror }] of routes.entries()) {
       const place = `listeners.${listener}.routes.${at}`;
-      if (prefix !== undefined && path !== undefined) return `${place}: give prefix or path, not both`;
-      if ((service === undefined) === (split === undefined)) return `${place}: give either service or split`;
-      for (const to of service === undefined ? Object.keys(split ?? {}) : [service])
-        if (!Object.hasOwn(plan.services, to)) return `${place}: there is no service ${JSON.stringify(to)}`;
+      if ((cluster === undefined) === (split === undefined)) return `${place}: give either cluster or split`;
+      for (const to of [
+        ...Object.keys(split ?? { [cluster as string]: 1 }),
+        ...(mirror ? [mirror.cluster] : []),
+      ])
+        if (!Object.hasOwn(plan.clusters, to)) return `${place}: there is no cluster ${JSON.stringify(to)}`;
     }
   }
   return unreadable(plan);
 }
 
-/** What our own sidecars would refuse is found here, and not by each of them; routes may be for Envoys alone. */
+/** What cannot be told, and what our own sidecars would refuse, is found here, and not by each of them. */
 function unreadable(plan: MeshPlan): string | null {
-  const messages = buildMessages(plan, PLAIN_CODEC);
-  for (const type of TYPES) {
-    if (type === ROUTES) continue;
-    for (const message of messages[type] ?? []) {
-      try {
+  let place = '';
+  try {
+    const messages = buildMessages(plan, PLAIN_CODEC);
+    for (const type of TYPES) {
+      for (const message of messages[type] ?? []) {
+        place = `${nameOf(type, message)}: `;
         readResource(type, message, PLAIN_CODEC);
-      } catch (error) {
-        return `${nameOf(type, message)}: ${reasonOf(error)}`;
       }
     }
+  } catch (error) {
+    return place + reasonOf(error);
   }
   return null;
 }
@@ -118,6 +118,6 @@ function wrong(file: string, what: string): SidecarError {
   return new SidecarError('MW_CONFIG', `the mesh file is wrong: ${what}`, {
     place: file,
     remedy:
-      'write services: { NAME: { endpoints: [{ address: IP:PORT }] } } and listeners: { NAME: { routes: [{ service: NAME }] } }',
+      'write clusters: { NAME: { endpoints: [{ address: IP:PORT }] } } and listeners: { NAME: { routes: [{ cluster: NAME }] } }',
   });
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SidecarError } from '../policy/trouble.ts';
 import { reasonOf } from '../xds/read-resource.ts';
-import type { MeshPlan } from '../xds/build.ts';
+import type { MeshPlan } from '../xds/plan.ts';
 import { shortType } from '../xds/messages.ts';
 import { type FileKind, WatchedFile } from '../discovery/watched-file.ts';
 import { ControlPlane } from './grpc-server.ts';
@@ -12,7 +12,7 @@ import { parseMesh } from './parse-mesh.ts';
 const KIND: FileKind<MeshPlan> = {
   name: 'mesh file',
   parse: parseMesh,
-  remedy: 'give the path of a YAML or JSON file with services and listeners',
+  remedy: 'give the path of a YAML or JSON file with clusters and listeners',
 };
 
 /** PEM files of the certificate's chain and its key. */
@@ -24,7 +24,7 @@ export interface TlsFiles {
 /** Runs until SIGTERM or SIGINT. Rejects with a SidecarError for what the user can mend; nothing is left then. */
 export async function runControlPlane(file: string, listen: string, tls: TlsFiles | null): Promise<void> {
   let plane: ControlPlane | null = null;
-  let plan: MeshPlan = { services: {} };
+  let plan: MeshPlan = { clusters: {} };
   const watched = new WatchedFile(file, KIND, {
     onContent: (content) => {
       plan = content;

@@ -59,6 +59,8 @@ export class Context {
   readonly cluster: Context;
   /** The cluster's; '' where there is only one. */
   name = '';
+  /** The cluster's policies, as a text to compare with. */
+  said = '';
   /** How a call ends that finds no endpoint known. */
   emptyStatus: number = GRPC.unavailable;
   emptyReason = 'no endpoint is known';

@@ -86,11 +86,11 @@ export class Router {
 
   /** The cluster's context: the one that is there, if its policies are the same. */
   #own({ name, policies }: ClusterConfig, there: readonly Context[]): Context {
-    const config = { ...this.#base.config, ...policies };
-    const text = JSON.stringify(config);
-    const same = there.find((one) => one.name === name && JSON.stringify(one.config) === text);
-    const context = same ?? this.#context(config, null);
+    const said = JSON.stringify(policies);
+    const same = there.find((one) => one.name === name && one.said === said);
+    const context = same ?? this.#context({ ...this.#base.config, ...policies }, null);
     context.name = name;
+    context.said = said;
     this.contexts.add(context);
     return context;
   }

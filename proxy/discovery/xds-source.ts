@@ -1,7 +1,8 @@
 /** Endpoints from a control plane over gRPC: gives the client core its stream and its clock. Loaded only when it is asked for. */
 import * as grpc from '@grpc/grpc-js';
 import type { Endpoint } from '../policy/config.ts';
-import type { EndpointSource, SourceEvents } from './source.ts';
+import type { RoutingConfig } from '../policy/routes/config.ts';
+import type { EndpointSource, RoutedEvents } from './source.ts';
 import type { XdsClientConfig, XdsClientView } from '../xds/client-config.ts';
 import { XdsClient } from '../xds/client.ts';
 import type { DeltaResponse, DiscoveryResponse } from '../xds/messages.ts';
@@ -39,7 +40,7 @@ export class XdsSource implements EndpointSource {
   #closed = false;
 
   /** `server`: HOST:PORT of the control plane; `tls` null: in the clear. Begins at once; throws a SidecarError for a file that cannot be read. */
-  constructor(server: string, tls: ChannelTls | null, config: XdsClientConfig, events: SourceEvents) {
+  constructor(server: string, tls: ChannelTls | null, config: XdsClientConfig, events: RoutedEvents) {
     this.#server = server;
     const { credentials, options } = channelTls(tls, 'control plane');
     this.#credentials = credentials;
@@ -50,7 +51,9 @@ export class XdsSource implements EndpointSource {
       send: (request: object) => void this.#stream?.write(request),
     };
     const told = {
-      onEndpoints: (endpoints: readonly Endpoint[]) => events.onEndpoints(endpoints),
+      onRouting: (routing: RoutingConfig | null) => events.onRouting(routing),
+      onEndpoints: (endpoints: readonly Endpoint[], cluster: string) =>
+        events.onEndpoints(endpoints, cluster),
       onTrouble: (trouble: string | null) => {
         this.trouble = trouble;
         events.onTrouble(trouble);

@@ -8,7 +8,7 @@ import { parseAddress } from '../policy/address.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../xds/client-config.ts';
 import { type OptionReader, usage } from './option-reader.ts';
 
-export interface XdsOptions extends XdsClientConfig {
+export interface XdsOptions extends Omit<XdsClientConfig, 'policies'> {
   kind: 'xds';
   /** HOST:PORT of the control plane. */
   server: string;

@@ -6,6 +6,7 @@ import type { EndpointFile } from '../discovery/endpoint-file.ts';
 import type { EndpointSource } from '../discovery/source.ts';
 import { staticEndpoints } from '../discovery/static.ts';
 import type { Endpoint } from '../policy/config.ts';
+import { clusterPolicies, type RoutingConfig } from '../policy/routes/config.ts';
 import { Acceptor } from './acceptor.ts';
 import type { HostStats } from './carrier-stats.ts';
 import { clockOffsetNs } from './clock-offset.ts';
@@ -160,12 +161,13 @@ export class Generation implements Serving {
 
   /** Waits for the first set, a while; it may still come later. */
   async #discover(discovery: DiscoveryOptions): Promise<void> {
-    const open = await sourceOpener(discovery);
+    const open = await sourceOpener(discovery, clusterPolicies(this.#options));
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, FIRST_SET_MS);
       this.#source = open({
-        onEndpoints: (endpoints) => {
-          this.#setEndpoints(endpoints);
+        onRouting: (routing) => this.#setRouting(routing),
+        onEndpoints: (endpoints, cluster) => {
+          this.#setEndpoints(endpoints, cluster);
           clearTimeout(limit);
           resolve();
         },
@@ -185,6 +187,12 @@ export class Generation implements Serving {
     this.#known = true;
     this.#loop.begin();
     this.#sidecar.handleEndpoints(endpoints, cluster);
+    this.#loop.turn();
+  }
+
+  #setRouting(routing: RoutingConfig | null): void {
+    this.#loop.begin();
+    this.#sidecar.handleRouting(routing);
     this.#loop.turn();
   }
 

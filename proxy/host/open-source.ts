@@ -1,11 +1,13 @@
 /** Opens the source of endpoints that is asked for; what it needs is loaded only then. */
-import type { EndpointSource, SourceEvents } from '../discovery/source.ts';
+import type { EndpointSource, RoutedEvents } from '../discovery/source.ts';
+import type { ClusterPolicies } from '../policy/routes/config.ts';
 import type { DiscoveryOptions } from './discovery-options.ts';
 
-/** Resolves to what makes the source, so that nothing is heard before the caller holds it. */
+/** `policies`: the sidecar's own. Resolves to what makes the source, so that nothing is heard before the caller holds it. */
 export async function sourceOpener(
   discovery: DiscoveryOptions,
-): Promise<(events: SourceEvents) => EndpointSource> {
+  policies: ClusterPolicies,
+): Promise<(events: RoutedEvents) => EndpointSource> {
   if (discovery.kind === 'dns') {
     const { DnsSource } = await import('../discovery/dns-source.ts');
     return (events) => new DnsSource(discovery, events);
@@ -15,5 +17,5 @@ export async function sourceOpener(
     return (events) => new RegistrySource(discovery, events);
   }
   const { XdsSource } = await import('../discovery/xds-source.ts');
-  return (events) => new XdsSource(discovery.server, discovery.tls, discovery, events);
+  return (events) => new XdsSource(discovery.server, discovery.tls, { ...discovery, policies }, events);
 }

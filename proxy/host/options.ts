@@ -81,6 +81,13 @@ export function resolveOptions(flags: RawOptions, file: RawOptions = {}): Sideca
   }
   refuseIdle(read);
   refuseContradictions(read);
+  if (isRouted && discovery?.kind === 'xds' && 'listener' in discovery.follow) {
+    throw usage(
+      'routes are given twice',
+      '--xds-listener',
+      'leave clusters and routes out of the file, or follow one cluster with --xds-cluster',
+    );
+  }
   const routed = readRouting(read, { ...file, ...given(flags) }, readPolicies);
   return {
     // A port that is taken over has its address already.

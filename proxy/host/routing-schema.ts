@@ -11,14 +11,17 @@ export function routingShape<C extends z.ZodType, O extends z.ZodRawShape>(clust
       .record(z.string(), cluster)
       .describe('further sets of endpoints by name; a section that one leaves out is that of the file')
       .optional(),
-    routes: z
-      .array(routeShape(own))
-      .max(1_000)
+    routes: routesSchema(own)
       .describe(
         "the first that matches takes the call; none: UNIMPLEMENTED. The endpoints outside of clusters are the cluster 'default'",
       )
       .optional(),
   };
+}
+
+/** `own`: sections that a route may have of its own. */
+export function routesSchema<O extends z.ZodRawShape>(own: O) {
+  return z.array(routeShape(own)).max(1_000);
 }
 
 function routeShape<O extends z.ZodRawShape>(own: O) {

@@ -1,11 +1,12 @@
 /** What an xDS client is told, and what drives it. */
-import type { Endpoint } from '../policy/config.ts';
+import type { ClusterPolicies } from '../policy/routes/config.ts';
 import type { DeltaRequest, DiscoveryRequest, Variant } from './messages.ts';
+import type { RoutingEvents } from './teller.ts';
 
 export interface XdsClientConfig {
   variant: Variant;
   node: { id: string; cluster: string };
-  /** What leads to the endpoints: a listener and the route for all calls within it, or a cluster by its name. */
+  /** What leads to the endpoints: a listener and its routes, or a cluster by its name, of which only the endpoints are taken. */
   follow: { listener: string } | { cluster: string };
   /** A resource that has not come for so long, while connected, does not exist. */
   absentMs: number;
@@ -19,9 +20,11 @@ export interface XdsClientConfig {
   versions: 'any' | 'rising';
   /** What the control plane takes away stays in use (gRFC A53, ignore_resource_deletion). */
   keepDeleted: boolean;
+  /** The sidecar's own, for what the control plane does not say. */
+  policies: ClusterPolicies;
 }
 
-export const DEFAULT_XDS: Omit<XdsClientConfig, 'follow' | 'node'> = {
+export const DEFAULT_XDS: Omit<XdsClientConfig, 'follow' | 'node' | 'policies'> = {
   variant: 'sotw',
   absentMs: 15_000,
   backoffBaseMs: 500,
@@ -37,9 +40,8 @@ export interface XdsTransport {
   send(request: DiscoveryRequest | DeltaRequest): void;
 }
 
-export interface XdsClientEvents {
-  /** The set, whole; never before the first one is known. */
-  onEndpoints(endpoints: readonly Endpoint[]): void;
+/** Nothing is told before the first table is known with all its endpoints. */
+export interface XdsClientEvents extends RoutingEvents {
   /** What is wrong, in one line; null when nothing is any more. */
   onTrouble(trouble: string | null): void;
 }
@@ -47,7 +49,8 @@ export interface XdsClientEvents {
 /** For people. */
 export interface XdsClientView {
   connected: boolean;
-  cluster: string | null;
+  /** That calls go to. */
+  clusters: readonly string[];
   /** By type: the version in use. */
   versions: Record<string, string>;
   acks: number;

@@ -1,6 +1,6 @@
 /**
- * A sidecar's side of xDS without its wires: follows one listener or cluster to its endpoints, refuses what it cannot use
- * and goes on with the last good one. Drivers are proxy/discovery (gRPC) and sim/virtual. Time is passed in.
+ * A sidecar's side of xDS without its wires: follows one listener, or one cluster, to routes, clusters and endpoints, refuses what
+ * it cannot use and goes on with the last good one. Drivers are proxy/discovery (gRPC) and sim/virtual. Time is passed in.
  */
 import type { Endpoint } from '../policy/config.ts';
 import { ClientType } from './client-type.ts';
@@ -9,6 +9,7 @@ import { DELTA, type Exchange, SOTW, type Told } from './exchange.ts';
 import { CLUSTER, ENDPOINTS, isKnownType, LISTENER, ROUTES, shortType, TYPES } from './messages.ts';
 import type { AnyMessage, Codec, DeltaResponse, DiscoveryResponse, TypeUrl } from './messages.ts';
 import { nameOf, readResource, reasonOf, type Resource } from './read-resource.ts';
+import { type Table, type TableCluster, Teller } from './teller.ts';
 import { compareVersions } from './versions.ts';
 
 const FACTOR = 1.6;
@@ -17,6 +18,8 @@ const JITTER = 0.2;
 const REASONS_MAX = 5;
 const ASK_ORDER = [LISTENER, ROUTES, CLUSTER, ENDPOINTS] as const;
 const NONE: readonly Endpoint[] = [];
+/** There is no listener, or none of its routes. */
+const NOWHERE: Table = { routes: null, clusters: [], callMaxMs: 0 };
 
 export class XdsClient {
   acks = 0;
@@ -34,9 +37,10 @@ export class XdsClient {
   #closed: string | null = 'not connected yet';
   #failures = 0;
   #reopenNs = Infinity;
-  /** The cluster whose endpoints are in use, and those. */
-  #serving: string | null = null;
-  #endpoints: readonly Endpoint[] | null = null;
+  /** The table that is in use: null while none is known. And the one that is to be, if all of it is there. */
+  #serving: Table | null = null;
+  #target: Table | null = null;
+  readonly #teller: Teller;
   #trouble: string | null = null;
 
   /** `random`: uniform in [0, 1). */
@@ -51,6 +55,7 @@ export class XdsClient {
     this.#codec = codec;
     this.#transport = transport;
     this.#events = events;
+    this.#teller = new Teller(config.policies, events);
     this.#random = random;
     this.#exchange = config.variant === 'delta' ? DELTA : SOTW;
   }
@@ -132,7 +137,7 @@ export class XdsClient {
     for (const { type, version } of this.#types) if (version !== '') versions[shortType(type)] = version;
     return {
       connected: this.#connected,
-      cluster: this.#serving,
+      clusters: this.#serving?.clusters ?? [],
       versions,
       acks: this.acks,
       nacks: this.nacks,
@@ -232,23 +237,31 @@ export class XdsClient {
   /** Follows what is accepted now to the endpoints, asks for what is missing on the way, and says what is wrong. */
   #settle(): void {
     this.#want();
-    for (const state of this.#types) {
-      if (!this.#connected || sameNames(state)) continue;
-      this.#ask(state);
-    }
+    this.#askAll();
     this.#publish();
     this.#tell();
   }
 
-  /** The cluster to go to: null while unknown, '' when there is none. */
-  #target(): string | null {
+  #askAll(): void {
+    if (!this.#connected) return;
+    for (const state of this.#types) if (!sameNames(state)) this.#ask(state);
+  }
+
+  /** Where calls are to go, as far as that is known: null while it is not. */
+  #find(): Table | null {
     const { follow } = this.#config;
-    if ('cluster' in follow) return follow.cluster;
+    if ('cluster' in follow) return this.#target ?? { ...NOWHERE, clusters: [follow.cluster] };
     const listener = this.#found(LISTENER, follow.listener, 'listener');
-    if (listener === null || listener === '') return listener;
-    if (listener.cluster !== null) return listener.cluster;
-    const routes = this.#found(ROUTES, listener.routes, 'routes');
-    return routes === null || routes === '' ? routes : routes.cluster;
+    if (listener === null) return null;
+    if (listener === '') return NOWHERE;
+    const found = listener.table ?? this.#found(ROUTES, listener.routes, 'routes');
+    if (found === null) return null;
+    if (found === '') return NOWHERE;
+    const { routes, clusters } = found;
+    const { callMaxMs } = listener;
+    const before = this.#target;
+    if (before !== null && before.routes === routes && before.callMaxMs === callMaxMs) return before;
+    return { routes, clusters, callMaxMs };
   }
 
   #found<K extends Resource['kind']>(
@@ -261,7 +274,7 @@ export class XdsClient {
     return found ?? (state.absent.has(name) ? '' : null);
   }
 
-  /** Sets what is wanted of each type. The cluster in use stays wanted until the next one is there with its endpoints. */
+  /** Sets what is wanted of each type. The clusters in use stay wanted until all of the next ones are there with their endpoints. */
   #want(): void {
     const { follow } = this.#config;
     if ('listener' in follow) {
@@ -270,9 +283,8 @@ export class XdsClient {
       const routes = typeof listener === 'object' && listener !== null ? listener.routes : null;
       if (routes !== null) this.#of(ROUTES).want(routes === '' ? [] : [routes]);
     }
-    const target = this.#target();
-    const clusters = new Set([this.#serving ?? '', target ?? '']);
-    clusters.delete('');
+    this.#target = this.#find();
+    const clusters = new Set([...(this.#serving?.clusters ?? []), ...(this.#target?.clusters ?? [])]);
     this.#of(CLUSTER).want([...clusters].sort());
     const names = new Set<string>();
     for (const name of clusters) {
@@ -285,7 +297,6 @@ export class XdsClient {
 
   /** Endpoints of a cluster: null while unknown, none when it does not exist. */
   #endpointsOf(name: string): readonly Endpoint[] | null {
-    if (name === '') return NONE;
     const cluster = this.#found(CLUSTER, name, 'cluster');
     if (cluster === null) return null;
     if (cluster === '') return NONE;
@@ -295,23 +306,34 @@ export class XdsClient {
     return assignment === '' ? NONE : assignment.endpoints;
   }
 
+  /** Makes the target the table in use when each of its clusters is known, and tells what is new. */
   #publish(): void {
-    const target = this.#target();
-    let endpoints = target === null ? null : this.#endpointsOf(target);
-    if (endpoints !== null) {
-      if (this.#serving !== target) {
-        this.#serving = target;
-        this.#want();
-        for (const state of this.#types) if (this.#connected && !sameNames(state)) this.#ask(state);
-      }
-    } else if (this.#serving !== null) {
-      endpoints = this.#endpointsOf(this.#serving);
-      // It is gone before the one that takes its place is there: its last endpoints have to do until then.
-      if (endpoints === NONE) return;
+    const target = this.#target;
+    if (target !== null && target !== this.#serving && target.clusters.every((name) => this.#isKnown(name))) {
+      this.#serving = target;
+      this.#want();
+      this.#askAll();
     }
-    if (endpoints === null || endpoints === this.#endpoints) return;
-    this.#endpoints = endpoints;
-    this.#events.onEndpoints(endpoints);
+    const serving = this.#serving;
+    if (serving === null) return;
+    const clusters = new Map(serving.clusters.map((name) => [name, this.#clusterOf(name)]));
+    this.#teller.tell(serving, clusters);
+  }
+
+  #isKnown(cluster: string): boolean {
+    return this.#endpointsOf(cluster) !== null;
+  }
+
+  /** What is gone, or not there yet, before another table takes over: the last of it has to do until then. */
+  #clusterOf(name: string): TableCluster {
+    const found = this.#found(CLUSTER, name, 'cluster');
+    const isLeft = this.#target !== this.#serving;
+    const sections =
+      typeof found === 'object' && found !== null ? found.sections : this.#teller.lastSections(name);
+    const endpoints = this.#endpointsOf(name);
+    if (endpoints === null || (endpoints === NONE && isLeft))
+      return { sections, endpoints: this.#teller.lastOf(name) ?? NONE };
+    return { sections, endpoints };
   }
 
   #tell(): void {
@@ -324,11 +346,11 @@ export class XdsClient {
   #troubleNow(): string | null {
     const parts: string[] = [];
     if (this.#closed !== null) parts.push(`the control plane is away: ${this.#closed}`);
-    const target = this.#target();
+    const target = this.#target;
     for (const { type, absent, refused } of this.#types) {
-      // One that the route has left may go.
+      // One that the routes have left may go.
       for (const name of absent)
-        if (type !== CLUSTER || target === null || name === target)
+        if (type !== CLUSTER || target === null || target.clusters.includes(name))
           parts.push(`the control plane has no ${shortType(type)} ${JSON.stringify(name)}`);
       for (const [name, reason] of refused)
         parts.push(`${shortType(type)} ${JSON.stringify(name)} was refused: ${reason}`);

@@ -1,5 +1,6 @@
 /** Resources as they come out of the decoder, before anything about them is known to be right: each field may be missing. */
 import type { AnyMessage } from './messages.ts';
+import type { RouteConfigurationShape } from './route-shapes.ts';
 
 export interface AddressShape {
   socket_address?: { address?: string; port_value?: number; protocol?: string | number };
@@ -45,43 +46,73 @@ interface SourceShape {
   ads?: object;
   self?: object;
   resource_api_version?: string;
-  initial_fetch_timeout?: { seconds?: number; nanos?: number };
+  initial_fetch_timeout?: DurationShape;
+}
+
+export interface DurationShape {
+  seconds?: number;
+  nanos?: number;
+}
+
+export interface UintShape {
+  value?: number;
+}
+
+export interface ThresholdsShape {
+  priority?: string | number;
+  max_connections?: UintShape;
+  max_pending_requests?: UintShape;
+  max_requests?: UintShape;
+  max_retries?: UintShape;
+  retry_budget?: { budget_percent?: { value?: number }; min_retry_concurrency?: UintShape };
+}
+
+export interface OutlierShape {
+  consecutive_5xx?: UintShape;
+  interval?: DurationShape;
+  base_ejection_time?: DurationShape;
+  max_ejection_percent?: UintShape;
+  enforcing_consecutive_5xx?: UintShape;
+  enforcing_success_rate?: UintShape;
+  success_rate_minimum_hosts?: UintShape;
+  success_rate_request_volume?: UintShape;
+  success_rate_stdev_factor?: UintShape;
+  consecutive_gateway_failure?: UintShape;
+  enforcing_consecutive_gateway_failure?: UintShape;
+  failure_percentage_threshold?: UintShape;
+  enforcing_failure_percentage?: UintShape;
+  failure_percentage_minimum_hosts?: UintShape;
+  failure_percentage_request_volume?: UintShape;
+  max_ejection_time?: DurationShape;
+  max_ejection_time_jitter?: DurationShape;
+  successful_active_health_check_uneject_host?: { value?: boolean };
+  always_eject_one_host?: { value?: boolean };
 }
 
 export interface ClusterShape {
   name?: string;
   type?: string | number;
+  cluster_type?: object;
   eds_cluster_config?: { eds_config?: SourceShape; service_name?: string };
-  connect_timeout?: { seconds?: number; nanos?: number };
+  connect_timeout?: DurationShape;
   lb_policy?: string | number;
+  least_request_lb_config?: { choice_count?: UintShape };
+  ring_hash_lb_config?: {
+    minimum_ring_size?: UintShape;
+    maximum_ring_size?: UintShape;
+    hash_function?: string;
+  };
+  maglev_lb_config?: { table_size?: UintShape };
+  common_lb_config?: { locality_weighted_lb_config?: object };
+  load_balancing_policy?: object;
+  lb_subset_config?: object;
+  circuit_breakers?: { thresholds?: ThresholdsShape[]; per_host_thresholds?: ThresholdsShape[] };
+  outlier_detection?: OutlierShape;
+  transport_socket?: { name?: string; typed_config?: AnyMessage };
+  transport_socket_matches?: object[];
   ignore_health_on_host_removal?: boolean;
   load_assignment?: AssignmentShape;
   typed_extension_protocol_options?: Record<string, AnyMessage>;
-}
-
-export interface RouteShape {
-  name?: string;
-  match?: {
-    prefix?: string;
-    path?: string;
-    safe_regex?: object;
-    headers?: object[];
-    query_parameters?: object[];
-    runtime_fraction?: object;
-  };
-  route?: {
-    cluster?: string;
-    cluster_header?: string;
-    weighted_clusters?: { clusters?: { name?: string; weight?: { value?: number } }[] };
-    timeout?: { seconds?: number; nanos?: number };
-  };
-  redirect?: object;
-  direct_response?: object;
-}
-
-export interface RouteConfigurationShape {
-  name?: string;
-  virtual_hosts?: { name?: string; domains?: string[]; routes?: RouteShape[] }[];
 }
 
 export interface ConnectionManagerShape {
@@ -89,7 +120,8 @@ export interface ConnectionManagerShape {
   stat_prefix?: string;
   rds?: { route_config_name?: string; config_source?: SourceShape };
   route_config?: RouteConfigurationShape;
-  http_filters?: { name?: string; typed_config?: AnyMessage }[];
+  http_filters?: { name?: string; typed_config?: AnyMessage; is_optional?: boolean; disabled?: boolean }[];
+  common_http_protocol_options?: { max_stream_duration?: DurationShape };
 }
 
 export interface ListenerShape {

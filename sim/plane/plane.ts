@@ -123,7 +123,7 @@ export class Plane {
       ...(draining ? { health: 'draining' as const } : {}),
       ...(weight === undefined || weight === 1 ? {} : { weight }),
     }));
-    const listeners = { [LISTENER_NAME]: { routes: [{ service }] } };
-    return buildMessages({ services: { [service]: { endpoints: plans } }, listeners }, codec);
+    const listeners = { [LISTENER_NAME]: { routes: [{ cluster: service }] } };
+    return buildMessages({ clusters: { [service]: { endpoints: plans } }, listeners }, codec);
   }
 }

@@ -1,7 +1,7 @@
 /** The sidecar's clusters and routes from what a scenario says of them. */
 import type { SidecarConfig } from '../../proxy/policy/config.ts';
 import { buildRouting } from '../../proxy/policy/routes/build.ts';
-import type { ClusterPolicies, RoutingConfig } from '../../proxy/policy/routes/config.ts';
+import { clusterPolicies, type RoutingConfig } from '../../proxy/policy/routes/config.ts';
 import type { RouteSpec } from '../spec/routing.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 
@@ -16,20 +16,11 @@ export function routingConfig(
   return buildRouting(Object.keys(clusters), said, (cluster, own) => {
     // A section that a cluster or a route gives replaces the one above as a whole.
     const { instances: _instances, ...sections } = clusters[cluster] ?? { instances: [] };
-    return policies(policiesOf({ ...spec, ...sections, ...own }));
+    return clusterPolicies(policiesOf({ ...spec, ...sections, ...own }));
   });
 }
 
 function ownOf({ retry, timeout, rateLimit }: RouteSpec): Partial<SidecarSpec> | null {
   const given = Object.entries({ retry, timeout, rateLimit }).filter(([, section]) => section !== undefined);
   return given.length === 0 ? null : (Object.fromEntries(given) as Partial<SidecarSpec>);
-}
-
-function policies({
-  routing: _routing,
-  tag: _tag,
-  drainMs: _drainMs,
-  ...rest
-}: SidecarConfig): ClusterPolicies {
-  return rest;
 }

@@ -2,6 +2,11 @@
 import type { SidecarEnvironment, SidecarMachine, UpstreamPort } from '../../proxy/core/machine.ts';
 import type { Observer } from '../../proxy/core/observer.ts';
 import type { Endpoint, SidecarConfig } from '../../proxy/policy/config.ts';
+import {
+  clusterPolicies,
+  type ClusterPolicies,
+  type RoutingConfig,
+} from '../../proxy/policy/routes/config.ts';
 import type { AttemptStream, StreamPool } from './attempt-stream.ts';
 import { CallerLink, type ClientCall } from './caller-link.ts';
 import { Dial } from './dial.ts';
@@ -38,6 +43,8 @@ export class SidecarHost implements SidecarEnvironment {
   onDrained: (() => void) | null = null;
   #alive = true;
   readonly kernel: Kernel;
+  /** What it does where nobody says anything else. */
+  readonly policies: ClusterPolicies;
   readonly machine: SidecarMachine;
   readonly observer: JournalObserver;
   /** When it was told of endpoints for the first time; -1: not yet. */
@@ -65,13 +72,15 @@ export class SidecarHost implements SidecarEnvironment {
     this.generation = generation;
     this.slot = slot;
     this.#loads = loads;
+    const config = configOf(index);
+    this.policies = clusterPolicies(config);
     this.kernel = kernel;
     this.#pool = pool;
     this.#instanceAt = instanceAt;
     this.observer = new JournalObserver(index, kernel, indexOf);
     const first = kernel.random.fork('sidecar').fork(index);
     const random = generation === 0 ? first : first.fork('generation').fork(generation);
-    this.machine = make(configOf(index), this, this.observer, () => random.nextUnit());
+    this.machine = make(config, this, this.observer, () => random.nextUnit());
     this.enter();
     const session = this.machine.acceptDownstream();
     this.callers = new CallerLink(this, session);
@@ -147,6 +156,13 @@ export class SidecarHost implements SidecarEnvironment {
     this.#wakeNs = Infinity;
     this.enter();
     if (this.machine.nextTimeoutNs <= this.kernel.nowNs) this.machine.handleTimeout();
+    this.leave();
+  }
+
+  /** What discovery tells of clusters and routes, whole. */
+  handleRouting(routing: RoutingConfig | null): void {
+    this.enter();
+    this.machine.handleRouting(routing);
     this.leave();
   }
 

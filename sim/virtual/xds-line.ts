@@ -1,7 +1,6 @@
 /** One virtual sidecar that follows the control plane: its client core, and the time between the two. */
 import { LISTENER_NAME } from '../plane/plane.ts';
 import type { PlaneSession, Request } from '../plane/session.ts';
-import { DEFAULT_CLUSTER } from '../spec/routing.ts';
 import { DEFAULT_XDS } from '../../proxy/xds/client-config.ts';
 import { XdsClient } from '../../proxy/xds/client.ts';
 import { PLAIN_CODEC } from '../../proxy/xds/messages.ts';
@@ -31,6 +30,7 @@ export class XdsLine {
       ...given,
       node: { id: `sidecar/${host.index}`, cluster: 'mesh' },
       follow: { listener: LISTENER_NAME },
+      policies: host.policies,
     };
     const random = world.kernel.random.fork('xds').fork(host.slot);
     this.#client = new XdsClient(
@@ -38,7 +38,8 @@ export class XdsLine {
       PLAIN_CODEC,
       { open: () => this.#open(), send: (request) => this.#ask(request as Request) },
       {
-        onEndpoints: (endpoints) => host.handleSets(new Map([[DEFAULT_CLUSTER, endpoints]])),
+        onRouting: (routing) => host.handleRouting(routing),
+        onEndpoints: (endpoints, cluster) => host.handleSets(new Map([[cluster, endpoints]])),
         onTrouble: () => undefined,
       },
       () => random.nextUnit(),

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MeshPlan } from '../../proxy/xds/build.ts';
+import type { MeshPlan } from '../../proxy/xds/plan.ts';
 import { adminGet, until } from './sidecar-kit.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;

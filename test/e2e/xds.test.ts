@@ -1,7 +1,7 @@
 /** One control plane, our sidecar and a real Envoy at once: whether both follow it, in both variants of the protocol. */
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EndpointPlan, MeshPlan } from '../../proxy/xds/build.ts';
+import type { EndpointPlan, MeshPlan } from '../../proxy/xds/plan.ts';
 import {
   adminGet,
   connect,
@@ -91,8 +91,8 @@ async function answering(client: any, calls: number): Promise<Set<string>> {
 }
 
 const meshOf = (endpoints: readonly EndpointPlan[], address?: string): MeshPlan => ({
-  services: { greeter: { endpoints } },
-  listeners: { front: { ...(address === undefined ? {} : { address }), routes: [{ service: 'greeter' }] } },
+  clusters: { greeter: { endpoints } },
+  listeners: { front: { ...(address === undefined ? {} : { address }), routes: [{ cluster: 'greeter' }] } },
 });
 
 const texts = (endpoints: readonly EndpointPlan[]): string[] =>
@@ -183,8 +183,8 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('with a real 
       const name = `greeter${turn}`;
       const members = all.slice(turn % 3, (turn % 3) + 2);
       plane.write({
-        services: { [name]: { endpoints: members } },
-        listeners: { front: { address: near, routes: [{ service: name }] } },
+        clusters: { [name]: { endpoints: members } },
+        listeners: { front: { address: near, routes: [{ cluster: name }] } },
       });
       await until(`service ${turn} at both`, async () => {
         const mine = await membersOfSidecar(sidecar.admin);
@@ -214,23 +214,23 @@ describe('a control plane that cannot start says why, in one line', () => {
     ['no file', null, [], /^MW_CONFIG: the mesh file does not exist/],
     [
       'a file that is wrong',
-      'services: { a: { endpoints: [{}] } }',
+      'clusters: { a: { endpoints: [{}] } }',
       [],
-      /services\.a\.endpoints\.0\.address/,
+      /clusters\.a\.endpoints\.0\.address/,
     ],
     [
       'a certificate without key',
-      'services: {}',
+      'clusters: {}',
       ['--tls-cert', 'a.pem'],
       /^MW_USAGE: a certificate needs its key/,
     ],
     [
       'files that are none',
-      'services: {}',
+      'clusters: {}',
       ['--tls-cert', '/nowhere', '--tls-key', '/nowhere'],
       /^MW_CONFIG: the certificate and its key cannot be used/,
     ],
-    ['a port that is none', 'services: {}', ['--listen', 'here'], /^MW_USAGE: not an address/],
+    ['a port that is none', 'clusters: {}', ['--listen', 'here'], /^MW_USAGE: not an address/],
   ])('%s', async (_what, text, flags, said) => {
     const plane = new ControlPlaneProcess(flags);
     leave.push(() => plane.end());
@@ -295,7 +295,7 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('what an Envo
     const bad = meshOf(all.slice(2, 5), near);
     plane.write({
       ...bad,
-      listeners: { ...bad.listeners, inner: { address: '192.0.2.1:80', routes: [{ service: 'greeter' }] } },
+      listeners: { ...bad.listeners, inner: { address: '192.0.2.1:80', routes: [{ cluster: 'greeter' }] } },
     });
     await until('the NACK', () => plane.stderr.includes(`envoy-${variant} refused Listener`));
     const followed = async (wanted: readonly EndpointPlan[]): Promise<boolean> =>
@@ -310,24 +310,28 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('what an Envo
 });
 
 describe.each(['sotw', 'delta'] as const)('our sidecar alone, %s', (variant) => {
-  it('DC-07: what cannot be used is refused with its path, at the control plane and at the sidecar', async () => {
+  it('what cannot be told or used is refused with its path by the control plane, whose last good mesh stays', async () => {
     const all = (await instances()).map(({ address }) => ({ address }));
     const plane = await startPlane(meshOf(all.slice(0, 2)));
     const sidecar = await startSidecar(plane, variant);
     const client = open(sidecar.listen);
-    plane.write('services: { greeter: { endpoints: [{ address: 127.0.0.1:1, weight: 0 }] } }');
-    await until('its complaint', () => plane.stderr.includes('services.greeter.endpoints.0.weight'));
+    plane.write('clusters: { greeter: { endpoints: [{ address: 127.0.0.1:1, weight: 0 }] } }');
+    await until('its complaint', () => plane.stderr.includes('clusters.greeter.endpoints.0.weight'));
     expect(plane.stderr).toContain('The last good mesh stays.');
     expect((await answering(client, 4)).size).toBe(2);
-    // An Envoy would take this; a sidecar sends all calls to one cluster.
-    const services = { greeter: { endpoints: all.slice(0, 2) }, other: { endpoints: all.slice(2) } };
-    plane.write({ services, listeners: { front: { routes: [{ split: { greeter: 1, other: 1 } }] } } });
-    const reason = 'front: virtual_hosts[0].routes[0].route.weighted_clusters: calls cannot be split';
-    await until('the NACK', () => plane.stderr.includes(`sidecar-${variant} refused RouteConfiguration`));
-    expect(plane.stderr).toContain(reason);
-    await until('its word', () => sidecar.stderr.includes('calls cannot be split'));
+    const clusters = { greeter: { endpoints: all.slice(0, 2) }, other: { endpoints: all.slice(2) } };
+    const spread = { ...clusters.other, balancer: 'p2c_ewma' };
+    plane.write({
+      clusters: { ...clusters, other: spread },
+      listeners: { front: { routes: [{ cluster: 'other' }] } },
+    });
+    await until('its complaint', () =>
+      plane.stderr.includes('clusters.other.balancer.name: p2c_ewma cannot be told'),
+    );
     expect((await answering(client, 4)).size).toBe(2);
-    plane.write({ services, listeners: { front: { routes: [{ service: 'other' }] } } });
+    plane.write({ clusters, listeners: { front: { routes: [{ split: { greeter: 1, other: 1 } }] } } });
+    await until('both clusters', async () => (await membersOfSidecar(sidecar.admin)).length === INSTANCES);
+    plane.write({ clusters, listeners: { front: { routes: [{ cluster: 'other' }] } } });
     await until('the good one', async () => (await membersOfSidecar(sidecar.admin)).length === INSTANCES - 2);
     expect((await answering(client, 8)).size).toBe(INSTANCES - 2);
   });
@@ -339,7 +343,7 @@ describe.each(['sotw', 'delta'] as const)('our sidecar alone, %s', (variant) => 
       EndpointPlan,
     ];
     const split = (a: EndpointPlan[], b: EndpointPlan[]): MeshPlan => ({
-      services: { a: { endpoints: a }, b: { endpoints: b } },
+      clusters: { a: { endpoints: a }, b: { endpoints: b } },
     });
     const plane = await startPlane(split([one, two], [three]));
     const follow = (cluster: string): Promise<SidecarProcess> =>

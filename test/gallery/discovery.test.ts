@@ -65,7 +65,7 @@ const EXHIBITS: Exhibit[] = [
       {
         file: 'proxy/xds/client.js',
         line: 'this.#closed = reason;',
-        becomes: 'this.#closed = reason; this.#events.onEndpoints([]);',
+        becomes: 'this.#closed = reason; this.#events.onRouting(null);',
       },
     ],
     scenario: scenarioOf(CUT, 'noLostRequests()'),

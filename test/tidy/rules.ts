@@ -9,7 +9,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'proxy/xds': ['proxy/policy'],
   'proxy/registry': ['proxy/policy', 'node:*', 'packages'],
   'proxy/discovery': ['proxy/policy', 'proxy/xds', 'proxy/registry', 'node:*', 'packages'],
-  'proxy/control-plane': ['proxy/policy', 'proxy/xds', 'proxy/discovery', 'node:*', 'packages'],
+  'proxy/control-plane': ['proxy/policy', 'proxy/xds', 'proxy/discovery', 'proxy/host', 'node:*', 'packages'],
   'proxy/host': ['proxy', 'node:*', 'packages'],
   proxy: ['proxy', 'node:*', 'packages'],
   'sim/base': [],

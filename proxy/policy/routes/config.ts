@@ -7,6 +7,13 @@ export const DEFAULT_CLUSTER = 'default';
 /** What a cluster, or a route towards it, may have of its own. */
 export type ClusterPolicies = Omit<SidecarConfig, 'routing' | 'tag' | 'drainMs'>;
 
+export function clusterPolicies(config: ClusterPolicies): ClusterPolicies {
+  const { balancer, health, retry, timeout, outlier, retryThrottling } = config;
+  const { hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady } = config;
+  const first = { balancer, health, retry, timeout, outlier, retryThrottling };
+  return { ...first, hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady };
+}
+
 /** A named set of endpoints with its own balancer, health and retries. Discovery tells its endpoints by this name. */
 export interface ClusterConfig {
   name: string;

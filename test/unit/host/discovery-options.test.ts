@@ -5,6 +5,7 @@ import { CONFIG_SCHEMA } from '../../../proxy/host/config-schema.ts';
 import { resolveOptions } from '../../../proxy/host/options.ts';
 
 const LISTEN = { listen: '127.0.0.1:0' };
+const ROUTING = '{"clusters":{},"routes":[{"cluster":"default","own":{}}]}';
 const XDS = { ...LISTEN, xds: 'cp:1' };
 
 describe('a control plane as source of endpoints', () => {
@@ -30,6 +31,7 @@ describe('a control plane as source of endpoints', () => {
     [{ ...LISTEN, 'xds-cluster': 'b' }, '--xds-cluster is given, and no control plane'],
     [{ ...LISTEN, 'xds-listener': 'b' }, '--xds-listener is given, and no control plane'],
     [{ ...XDS, 'xds-cluster': 'b', upstream: 'a:1' }, 'endpoints are given twice'],
+    [{ ...XDS, 'xds-listener': 'b', routing: ROUTING }, 'routes are given twice'],
     [{ ...XDS, xds: 'cp:0', 'xds-cluster': 'b' }, '"cp:0" is not HOST:PORT'],
     [{ ...XDS, 'xds-cluster': 'b', 'xds-variant': 'both' }, '"both" is not one of sotw, delta'],
     [{ ...XDS, 'xds-cluster': 'b', 'discovery.backoffMaxMs': '10' }, '"10" is not a number from 500'],
@@ -38,7 +40,7 @@ describe('a control plane as source of endpoints', () => {
   });
 
   it('may be spoken to over TLS', () => {
-    const flags = { ...XDS, 'xds-cluster': 'b' };
+    const flags = { ...XDS, 'xds-cluster': 'b', routing: ROUTING };
     expect(resolveOptions(flags).discovery).toMatchObject({ tls: null });
     const file = { 'discovery.tls': true, 'discovery.ca': '/ca.pem' };
     const tls = { caFile: '/ca.pem', serverName: null };
@@ -106,14 +108,14 @@ describe('a registry as source of endpoints', () => {
 });
 
 describe('the mesh file', () => {
-  const one = (endpoint: string) => `services: { a: { endpoints: [{ address: 127.0.0.1:1 }, ${endpoint}] } }`;
+  const one = (endpoint: string) => `clusters: { a: { endpoints: [{ address: 127.0.0.1:1 }, ${endpoint}] } }`;
   const route = (text: string) =>
-    `services: { a: { endpoints: [] } }\nlisteners: { f: { routes: [{ ${text} }] } }`;
+    `clusters: { a: { endpoints: [] } }\nlisteners: { f: { routes: [{ ${text} }] } }`;
 
   it('is read', () => {
     const plan = parseMesh(`${route('split: { a: 3 }')}`, 'f');
     expect(plan).toEqual({
-      services: { a: { endpoints: [] } },
+      clusters: { a: { endpoints: [] } },
       listeners: { f: { routes: [{ split: { a: 3 } }] } },
     });
   });
@@ -121,21 +123,28 @@ describe('the mesh file', () => {
   it.each([
     ['', 'it is empty'],
     ['a: [', 'it is neither YAML nor JSON'],
-    ['services: 7', 'services: '],
-    [one('{ address: nowhere }'), 'services.a.endpoints.1.address: must be IP:PORT'],
+    ['clusters: 7', 'clusters: '],
+    [one('{ address: nowhere }'), 'clusters.a.endpoints.1.address: must be IP:PORT'],
     [
       one('{ address: name:1 }'),
       'a: endpoints[0].lb_endpoints[1].endpoint.address.socket_address.address: "name" is',
     ],
-    [one('{ address: 127.0.0.1:1 }'), 'services.a.endpoints.1.address: 127.0.0.1:1 stands there twice'],
-    [one('{ address: 127.0.0.1:2, weight: 0 }'), 'services.a.endpoints.1.weight: a weight is at least 1'],
-    [one('{ address: 127.0.0.1:2, priority: 129 }'), 'services.a.endpoints.1.priority'],
-    [one('{ address: 127.0.0.1:2, health: dead }'), 'services.a.endpoints.1.health'],
+    [one('{ address: 127.0.0.1:1 }'), 'clusters.a.endpoints.1.address: 127.0.0.1:1 stands there twice'],
+    [one('{ address: 127.0.0.1:2, weight: 0 }'), 'clusters.a.endpoints.1.weight: a weight is at least 1'],
+    [one('{ address: 127.0.0.1:2, priority: 129 }'), 'clusters.a.endpoints.1.priority'],
+    [one('{ address: 127.0.0.1:2, health: dead }'), 'clusters.a.endpoints.1.health'],
     [one('{ address: 127.0.0.1:2, wieght: 1 }'), 'wieght'],
-    [route('prefix: /'), 'listeners.f.routes.0: give either service or split'],
-    [route('service: b'), 'listeners.f.routes.0: there is no service "b"'],
-    [route('split: { b: 1 }'), 'listeners.f.routes.0: there is no service "b"'],
-    [route('service: a, prefix: /, path: /b'), 'listeners.f.routes.0: give prefix or path, not both'],
+    [route('match: {}'), 'listeners.f.routes.0: give either cluster or split'],
+    [route('cluster: b'), 'listeners.f.routes.0: there is no cluster "b"'],
+    [route('split: { b: 1 }'), 'listeners.f.routes.0: there is no cluster "b"'],
+    [route('cluster: a, mirror: { cluster: b }'), 'listeners.f.routes.0: there is no cluster "b"'],
+    [route('cluster: a, split: { a: 1 }'), 'listeners.f.routes.0: give either cluster or split'],
+    [route('cluster: a, prefix: /'), 'Unrecognized key: "prefix"'],
+    [route('split: { a: 0 }'), 'f: virtual_hosts[0].routes[0].route.weighted_clusters.clusters: the weights'],
+    [
+      route('cluster: a, timeout: { connectMs: 5 }'),
+      'listeners.f.routes.0.timeout.connectMs: it cannot be told',
+    ],
   ])('%j is refused with the place', (text, said) => {
     expect(() => parseMesh(text, 'mesh.yaml')).toThrow(said);
   });

@@ -1,6 +1,8 @@
 /** A control plane and one client with two queues between them instead of wires, and a clock that is told. */
-import type { Endpoint } from '../../../proxy/policy/config.ts';
-import { buildMessages, type EndpointPlan, type MeshPlan } from '../../../proxy/xds/build.ts';
+import { DEFAULT_SIDECAR_CONFIG, type Endpoint } from '../../../proxy/policy/config.ts';
+import { clusterPolicies, type RoutingConfig } from '../../../proxy/policy/routes/config.ts';
+import { buildMessages } from '../../../proxy/xds/build.ts';
+import type { EndpointPlan, MeshPlan } from '../../../proxy/xds/plan.ts';
 import { DEFAULT_XDS, type XdsClientConfig } from '../../../proxy/xds/client-config.ts';
 import { XdsClient } from '../../../proxy/xds/client.ts';
 import { PLAIN_CODEC } from '../../../proxy/xds/messages.ts';
@@ -19,6 +21,10 @@ export class Rig {
   readonly responses: any[] = [];
   readonly sets: string[][] = [];
   readonly endpoints: (readonly Endpoint[])[] = [];
+  /** Each cluster's last set, and each table that was told. */
+  readonly byCluster = new Map<string, readonly Endpoint[]>();
+  readonly tables: (RoutingConfig | null)[] = [];
+  routing: RoutingConfig | null = null;
   readonly troubles: (string | null)[] = [];
   session: Session | null = null;
   ended = '';
@@ -33,6 +39,7 @@ export class Rig {
       ...DEFAULT_XDS,
       node: { id: 'n', cluster: 'c' },
       follow: { listener: 'front' },
+      policies: clusterPolicies(DEFAULT_SIDECAR_CONFIG),
       ...config,
     };
     const transport = {
@@ -46,7 +53,12 @@ export class Rig {
       },
     };
     const events = {
-      onEndpoints: (endpoints: readonly Endpoint[]) => {
+      onRouting: (routing: RoutingConfig | null) => {
+        this.routing = routing;
+        this.tables.push(routing);
+      },
+      onEndpoints: (endpoints: readonly Endpoint[], cluster: string) => {
+        this.byCluster.set(cluster, endpoints);
         this.endpoints.push(endpoints);
         this.sets.push(endpoints.map(({ address }) => address));
       },
@@ -146,7 +158,7 @@ export class Rig {
 }
 
 export function messagesOf(plan: MeshPlan | Messages): Messages {
-  return 'services' in plan ? buildMessages(plan as MeshPlan, PLAIN_CODEC) : plan;
+  return 'clusters' in plan ? buildMessages(plan as MeshPlan, PLAIN_CODEC) : plan;
 }
 
 export const at = (n: number, more: Partial<EndpointPlan> = {}): EndpointPlan => ({
@@ -155,9 +167,9 @@ export const at = (n: number, more: Partial<EndpointPlan> = {}): EndpointPlan =>
 });
 
 /** A mesh whose listener leads to `to`. */
-export function mesh(services: Record<string, readonly EndpointPlan[]>, to = 'a'): MeshPlan {
+export function mesh(clusters: Record<string, readonly EndpointPlan[]>, to = 'a'): MeshPlan {
   return {
-    services: Object.fromEntries(Object.entries(services).map(([name, endpoints]) => [name, { endpoints }])),
-    listeners: { front: { routes: [{ service: to }] } },
+    clusters: Object.fromEntries(Object.entries(clusters).map(([name, endpoints]) => [name, { endpoints }])),
+    listeners: { front: { routes: [{ cluster: to }] } },
   };
 }
