@@ -27,7 +27,7 @@ class Group<M extends GroupMember> implements GroupCounts {
   readonly priority: number;
   readonly locality: string;
   readonly balancer: Balancer<M>;
-  localityWeight = 1;
+  localityWeight = -1;
   total = 0;
   well = 0;
   pickable = 0;

@@ -1,5 +1,6 @@
 /** What one sidecar says of its endpoints, counted by group: one priority and one locality. */
 import { ENDPOINT_CHANGES, type EventView } from '../journal/events.ts';
+import type { GroupSettings } from '../spec/balancer.ts';
 import type { GroupFacts } from '../spec/world.ts';
 
 /** The endpoints of one priority in one locality. */
@@ -22,6 +23,17 @@ class Seen {
   fresh = false;
 }
 
+/** Which group an instance is in, as far as the balancer tells them apart. */
+export function placeOf(
+  { priority = 0, locality = '' }: GroupFacts = {},
+  { priorities, localities }: GroupSettings,
+): { priority: number; locality: string } {
+  return {
+    priority: priorities === 'ignore' ? 0 : priority,
+    locality: localities === 'ignore' ? '' : locality,
+  };
+}
+
 export class EndpointView {
   /** By priority, then by locality. */
   readonly groups: readonly Group[];
@@ -31,13 +43,13 @@ export class EndpointView {
   #fresh = 0;
 
   /** `facts` by instance, as many as there are `instances` or fewer. */
-  constructor(instances: number, facts: readonly GroupFacts[]) {
+  constructor(instances: number, facts: readonly GroupFacts[], settings: GroupSettings) {
     const groups = new Map<string, Group>();
     const own = Array.from({ length: instances }, (_, instance) => {
-      const { priority = 0, locality = '', localityWeight = 1 } = facts[instance] ?? {};
-      const key = `${priority} ${locality}`;
-      const counts = { total: 0, pickable: 0, well: 0 };
-      const group = groups.get(key) ?? { priority, locality, localityWeight, ...counts };
+      const place = placeOf(facts[instance], settings);
+      const key = `${place.priority} ${place.locality}`;
+      const { localityWeight = 1 } = facts[instance] ?? {};
+      const group = groups.get(key) ?? { ...place, localityWeight, total: 0, pickable: 0, well: 0 };
       groups.set(key, group);
       return group;
     });

@@ -7,7 +7,7 @@ import type { Group } from './endpoint-view.ts';
 
 /** By group, in the order given (by priority). All are 0 where nobody can be picked. */
 export function expectedShares(groups: readonly Group[], settings: GroupSettings, own: string): number[] {
-  const levels = levelsOf(groups, settings);
+  const levels = levelsOf(groups);
   const able = levels.map((level) => abilityOf(level, settings));
   const sum = able.reduce((all, one) => all + one, 0);
   // Nobody is well and some are picked all the same: by their number.
@@ -20,14 +20,13 @@ export function expectedShares(groups: readonly Group[], settings: GroupSettings
   });
 }
 
-/** Groups of one priority; of all, where priorities mean nothing. */
-function levelsOf(groups: readonly Group[], { priorities }: GroupSettings): Group[][] {
+/** Groups of one priority. */
+function levelsOf(groups: readonly Group[]): Group[][] {
   const levels: Group[][] = [];
   for (const group of groups) {
     const last = levels.at(-1);
-    const isNext = last === undefined || (priorities !== 'ignore' && last[0]?.priority !== group.priority);
-    if (isNext) levels.push([group]);
-    else last.push(group);
+    if (last?.[0]?.priority === group.priority) last.push(group);
+    else levels.push([group]);
   }
   return levels;
 }

@@ -2,12 +2,13 @@
  * check.learnedWeights (LB-05, LB-10, LB-26). What instances say of their load, as each sidecar hears it with the answers, makes weights (gRFC A58):
  * calls a second ÷ (utilization + `errorPenalty` × errors ÷ calls). One counts from `blackoutMs` after the first report since its instance can be
  * picked, until `expirationMs` after the last; those that do not count weigh the mean of those that do; with fewer than two all weigh the same.
- * Per sidecar, while the set it can pick from and those that count do not change, over first picks: each instance has had the sum of its
- * shares at each pick, give or take `errorMax` of it and three picks. A change has until `weightUpdateMs` and two rounds later to take effect.
+ * Per sidecar, and within each group of endpoints where the balancer goes by priorities or localities, while the set it can pick from and those that count do not change, over first picks: each instance has had the sum of its
+ * shares at each pick, give or take `errorMax` of it and three picks. A change has until two times `weightUpdateMs`, and two rounds of picks, to take effect.
  */
 import { ATTEMPT_ENDS, ENDPOINT_CHANGES, type EventView, Kind, LOAD_MEASURES } from '../journal/events.ts';
 import { type GroupSettings, groupSettings } from '../spec/balancer.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { placeOf } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -41,7 +42,10 @@ class Known {
   due = 0;
 }
 
+/** One group of endpoints in the eyes of one sidecar: each learns by itself. */
 class View {
+  readonly sidecar: number;
+  /** By instance; those of other groups are never pickable. */
   readonly known: readonly Known[];
   /** Since when nothing changed but weights, and picks since then. */
   sinceNs = 0;
@@ -50,7 +54,8 @@ class View {
   judged = 0;
   isLearned = false;
 
-  constructor(instances: number) {
+  constructor(sidecar: number, instances: number) {
+    this.sidecar = sidecar;
     this.known = Array.from({ length: instances }, () => new Known());
   }
 
@@ -67,18 +72,25 @@ class LearnedWeights implements CheckRun {
   readonly #settings: GroupSettings;
   /** By instance and call: what it said, by measure, in an answer that is on its way. */
   readonly #said: readonly Map<number, number[]>[];
-  readonly #views: (View | undefined)[] = [];
+  /** By instance: which group it is in. */
+  readonly #groups: readonly string[];
+  readonly #views = new Map<string, View>();
   readonly #broken = new Evidence();
   /** Picks that were judged while weights were known, and before. */
   #learned = 0;
   #even = 0;
   #worst = 0;
 
-  constructor(spec: CheckSpec, errorMax: number, { instanceNames, sidecar }: CheckContext) {
+  constructor(spec: CheckSpec, errorMax: number, { instanceNames, sidecar, groups = [] }: CheckContext) {
     this.#spec = spec;
     this.#errorMax = errorMax;
     this.#names = instanceNames;
-    this.#settings = groupSettings(sidecar?.balancer);
+    const settings = groupSettings(sidecar?.balancer);
+    this.#settings = settings;
+    this.#groups = instanceNames.map((_name, instance) => {
+      const { priority, locality } = placeOf(groups[instance], settings);
+      return `${priority} ${locality}`;
+    });
     this.#said = instanceNames.map(() => new Map());
   }
 
@@ -86,12 +98,11 @@ class LearnedWeights implements CheckRun {
     const { kind, instance, code, detail, tNs } = event;
     if (!this.#settings.loadReports) return;
     if (kind === Kind.phase) {
-      if (code === LOAD_ENDS)
-        this.#views.forEach((view, sidecar) => view !== undefined && this.#close(view, sidecar, tNs, -1));
+      if (code === LOAD_ENDS) for (const view of this.#views.values()) this.#close(view, tNs, -1);
       return;
     }
     if (kind === Kind.loadReported) return this.#report(event);
-    const view = (this.#views[event.sidecar] ??= new View(this.#names.length));
+    const view = this.#viewOf(event);
     const known = view.known[instance];
     if (known === undefined) return;
     if (kind === Kind.attemptSent) {
@@ -119,6 +130,13 @@ class LearnedWeights implements CheckRun {
     return verdictOf(this.#spec, 'holds', exercised, said);
   }
 
+  #viewOf({ sidecar, instance }: EventView): View {
+    const key = `${sidecar} ${this.#groups[instance]}`;
+    const view = this.#views.get(key) ?? new View(sidecar, this.#names.length);
+    this.#views.set(key, view);
+    return view;
+  }
+
   #report({ instance, call, code: parts, detail: measure }: EventView): void {
     const said = this.#said[instance];
     if (said === undefined) return;
@@ -142,27 +160,28 @@ class LearnedWeights implements CheckRun {
     known.lastNs = tNs;
   }
 
-  #change(view: View, known: Known, { code, sidecar, tNs, seq }: EventView): void {
+  #change(view: View, known: Known, { code, tNs, seq }: EventView): void {
     const what = ENDPOINT_CHANGES[code];
     const pickable = what === 'pickable';
     if ((!pickable && what !== 'unpickable') || known.pickable === pickable) return;
-    this.#close(view, sidecar, tNs, seq);
+    this.#close(view, tNs, seq);
     // What was known of it goes with it.
     Object.assign(known, new Known(), { pickable });
   }
 
-  #pick(view: View, picked: Known, { sidecar, tNs, seq }: EventView): void {
+  #pick(view: View, picked: Known, { tNs, seq }: EventView): void {
     let moved = false;
     for (const known of view.known) {
       const counts = this.#counts(known, tNs);
       if (counts !== known.counts) moved = true;
       known.counts = counts;
     }
-    if (moved) this.#close(view, sidecar, tNs, seq);
+    if (moved) this.#close(view, tNs, seq);
     if (!picked.pickable) return;
     view.picks += 1;
     const among = view.pickable;
-    if (tNs < view.sinceNs + this.#settings.weightUpdateMs * 1e6 || view.picks <= 2 * among.length) return;
+    if (tNs < view.sinceNs + 2 * this.#settings.weightUpdateMs * 1e6 || view.picks <= 2 * among.length)
+      return;
     const weights = weightsOf(among);
     const sum = weights.reduce((all, one) => all + one, 0);
     among.forEach((known, at) => (known.due += (weights[at] as number) / sum));
@@ -183,12 +202,12 @@ class LearnedWeights implements CheckRun {
   }
 
   /** Judges what was picked since the last change. */
-  #close(view: View, sidecar: number, tNs: number, seq: number): void {
+  #close(view: View, tNs: number, seq: number): void {
     const among = view.pickable;
     if (among.length >= 2 && view.judged >= PICKS_EACH_MIN * among.length) {
       if (view.isLearned) this.#learned += view.judged;
       else this.#even += view.judged;
-      for (const known of among) this.#judge(view, known, sidecar, tNs, seq);
+      for (const known of among) this.#judge(view, known, tNs, seq);
     }
     for (const known of view.known) known.picks = known.due = 0;
     view.sinceNs = tNs;
@@ -196,14 +215,14 @@ class LearnedWeights implements CheckRun {
     view.judged = 0;
   }
 
-  #judge(view: View, known: Known, sidecar: number, tNs: number, seq: number): void {
+  #judge(view: View, known: Known, tNs: number, seq: number): void {
     const { picks, due } = known;
     const error = Math.abs(picks - due);
     if (error > this.#worst) this.#worst = error;
     if (error <= this.#errorMax * due + PICKS_MORE || !this.#broken.add(view.sinceNs, seq)) return;
     const name = this.#names[view.known.indexOf(known)];
     this.#broken.first =
-      `From ${atTime(view.sinceNs)} to ${atTime(tNs)} sidecar ${sidecar} sent ${picks} of ${view.judged} calls to ${name}, ` +
+      `From ${atTime(view.sinceNs)} to ${atTime(tNs)} sidecar ${view.sidecar} sent ${picks} of ${view.judged} calls to ${name}, ` +
       `where what it heard of load makes it ${due.toFixed(1)}`;
   }
 }

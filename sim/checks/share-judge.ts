@@ -100,7 +100,7 @@ export class ShareJudge implements CheckRun {
 
   #view(): EndpointView {
     const { instanceNames, groups = [] } = this.#context;
-    return new EndpointView(instanceNames.length, groups);
+    return new EndpointView(instanceNames.length, groups, this.#settings);
   }
 
   #pick(ledger: Ledger, event: EventView): void {
@@ -125,7 +125,7 @@ export class ShareJudge implements CheckRun {
     ledger.isStale = false;
     const own = ownFacts(this.#context.sidecar?.localities, event.sidecar).ownLocality;
     const byGroup = view.isClear ? expectedShares(view.groups, this.#settings, own) : [];
-    ledger.isTold = view.isClear && this.#parts.isTold(view.groups, byGroup);
+    ledger.isTold = this.#parts.isTold(view.groups, byGroup);
     const shares = byGroup.length === 0 ? [] : this.#names.map(() => 0);
     byGroup.forEach((share, group) => {
       const part = this.#partOf[group] as number;

@@ -5,7 +5,7 @@ import { fault } from '../../sim/engine/fault.ts';
 import { load } from '../../sim/engine/load.ts';
 import { defineScenario } from '../../sim/engine/scenario.ts';
 import type { CheckSpec } from '../../sim/spec/check.ts';
-import type { FaultSpec, Latency, LoadSpec, SidecarSpec } from '../../sim/spec/scenario.ts';
+import type { FaultSpec, Latency, LoadSpec, ServiceSpec, SidecarSpec } from '../../sim/spec/scenario.ts';
 import type { Case } from './explore.ts';
 
 const FOR_MS = 1_500;
@@ -144,6 +144,64 @@ export function policyCase(): fc.Arbitrary<Case> {
   );
 }
 
+/** Any groups of endpoints, settings that go by them and loads that are reported, beside any faults: shares are what each definition makes them. */
+export function groupsCase(): fc.Arbitrary<Case> {
+  return fc.integer({ min: 1, max: 9 }).chain((instances) => {
+    const each = <T>(...values: T[]): fc.Arbitrary<T[]> =>
+      fc.array(fc.constantFrom(...values), { minLength: instances, maxLength: instances + 2 });
+    const balancer = fc.record({
+      name: fc.constantFrom(
+        'round_robin' as const,
+        'weighted_round_robin' as const,
+        'least_request' as const,
+      ),
+      priorities: fc.constantFrom('envoy' as const, 'a56' as const, 'ignore' as const),
+      overprovisioning: fc.constantFrom(1, 1.4, 2),
+      localities: fc.constantFrom('ignore' as const, 'weighted' as const, 'nearest' as const),
+      panicThreshold: fc.constantFrom(0, 0, 0.5),
+      subsetSize: fc.constantFrom(0, 0, 1, 2, 4),
+    });
+    return fc
+      .record({
+        balancer,
+        learning: fc.constantFrom(null, { loadReports: true, blackoutMs: 200, weightUpdateMs: 100 }),
+        service: fc.record({
+          priorities: each(0, 0, 1, 2),
+          localities: each('eu/a', 'eu/a', 'eu/b', 'us', ''),
+          weight: fc.constantFrom(0, 1, 3),
+          loadReports: fc.constantFrom(
+            { capacity: [300, 100, 200, 50] },
+            { utilization: [0.2, 0.8, 0.4, 0] },
+          ),
+        }),
+        replicas: fc.integer({ min: 1, max: 3 }),
+        load: anyLoad(),
+        latency: anyLatency(),
+        faults: planFor(instances, 4, [...fault.kinds]),
+        seed: runSeed(),
+      })
+      .map(({ balancer: settings, learning, service, ...drawn }) => {
+        const { weight, ...rest } = service;
+        const localityWeights = service.localities.includes('eu/a') ? { 'eu/a': weight } : {};
+        const isLearning = settings.name === 'weighted_round_robin' && learning !== null;
+        const sidecar: SidecarSpec = {
+          replicas: drawn.replicas,
+          localities: ['eu/a', 'eu/b', 'us'],
+          balancer: { ...settings, ...(isLearning ? learning : {}) },
+          health: { intervalMs: 100, timeoutMs: 40 },
+          retry: { budget: 0.5, budgetMinConcurrent: 10 },
+        };
+        const checks = [
+          check.priorityFailover(),
+          check.localityShare(),
+          check.subset(),
+          check.learnedWeights(),
+        ];
+        return caseOf({ ...drawn, service: { ...rest, localityWeights }, instances, sidecar, checks });
+      });
+  });
+}
+
 /**
  * A storm: instances answer UNAVAILABLE all the time, and only the budget holds the retries. The bound follows from it alone. With
  * R calls/s, latency L, budget b, floor m, shortest retry d: retries alive are at most m + b × calls alive at every moment;
@@ -280,6 +338,7 @@ function runSeed(): fc.Arbitrary<number> {
 
 interface Parts {
   instances: number;
+  service?: Partial<ServiceSpec>;
   latency: Latency;
   load: LoadSpec;
   faults: readonly FaultSpec[];
@@ -288,9 +347,9 @@ interface Parts {
   seed: number;
 }
 
-function caseOf({ instances, latency, faults, sidecar, checks, seed, ...rest }: Parts): Case {
+function caseOf({ instances, service, latency, faults, sidecar, checks, seed, ...rest }: Parts): Case {
   const scenario = defineScenario('found by a property', {
-    mesh: { services: { greeter: { instances, latency } }, sidecar },
+    mesh: { services: { greeter: { ...service, instances, latency } }, sidecar },
     load: rest.load,
     faults: () => faults,
     checks,

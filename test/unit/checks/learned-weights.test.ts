@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { learnedWeights } from '../../../sim/checks/learned-weights.ts';
 import { Kind } from '../../../sim/journal/events.ts';
 import type { BalancerSpec } from '../../../sim/spec/balancer.ts';
+import type { GroupFacts } from '../../../sim/spec/world.ts';
 import { Script } from './journal-script.ts';
 
 /** What an instance says: utilization, calls and errors a second. */
@@ -11,14 +12,19 @@ type Load = readonly [utilization: number, calls: number, errors?: number];
 class Mesh {
   readonly script: Script;
 
-  constructor(count = 2, more: Partial<BalancerSpec> = {}) {
+  constructor(count = 2, more: Partial<BalancerSpec> = {}, groups: readonly GroupFacts[] = []) {
     const learning = { loadReports: true, blackoutMs: 1_000, weightUpdateMs: 100, expirationMs: 5_000 };
     const sidecar = { balancer: { name: 'weighted_round_robin', ...learning, ...more } } as const;
-    this.script = new Script(count, { sidecar }).up(count);
+    this.script = new Script(count, { sidecar, groups }).up(count);
   }
 
   /** Calls that go round in this order, one a millisecond, each answered with its instance's load. */
-  calls(count: number, order: readonly number[], loads: readonly (Load | null)[]): this {
+  calls(
+    count: number,
+    order: readonly number[],
+    loads: readonly (Load | null)[],
+    end: 'complete' | 'deadline' = 'complete',
+  ): this {
     const { script } = this;
     for (let at = 0; at < count; at++) {
       const instance = order[at % order.length] as number;
@@ -27,7 +33,7 @@ class Mesh {
       (loads[instance] ?? []).forEach((value = 0, measure) => {
         if (value > 0) script.write(Kind.loadReported, call, 1, instance, value * 10_000, measure, -1);
       });
-      script.ended(call, 1, instance, 0, 'complete').at(script.tMs + 1);
+      script.ended(call, 1, instance, 0, end).at(script.tMs + 1);
     }
     return this;
   }
@@ -109,10 +115,30 @@ describe('learnedWeights', () => {
     expect(back(LEARNED)).toBe('violated');
   });
 
+  test('each group learns by itself', () => {
+    const groups = [{}, {}, { priority: 1 }, { priority: 1 }];
+    const loads: Load[] = [...LOADS, ...LOADS];
+    const run = (order: number[], priorities: 'envoy' | 'ignore') =>
+      new Mesh(4, { priorities }, groups)
+        .calls(1_006, [0, 1, 2, 3], loads)
+        .calls(800, order, loads)
+        .verdict();
+    // Within a priority 3 to 1, whatever the other has.
+    expect(run([0, 1, 0, 0], 'envoy').outcome).toBe('holds');
+    expect(run([0, 1, 0, 0], 'ignore').outcome).toBe('violated');
+    expect(run([0, 1, 0, 0, 2, 3, 2, 2], 'ignore').outcome).toBe('holds');
+    const zones = new Mesh(2, {}, [{ locality: 'a' }, { locality: 'b' }]);
+    expect(zones.calls(1_002, EVEN, LOADS).calls(500, LEARNED, LOADS).verdict().outcome).toBe('holds');
+  });
+
   test('retries, answers that were cut and directions that change show nothing', () => {
     const mesh = new Mesh().calls(1_002, EVEN, LOADS).calls(500, LEARNED, LOADS);
     for (let call = 0; call < 50; call++) mesh.script.sent(call, 2, 1);
     expect(mesh.calls(500, LEARNED, LOADS).verdict().outcome).toBe('holds');
+    const cut = (order: number[]) =>
+      new Mesh().calls(2_000, order, LOADS, 'deadline').calls(900, order, LOADS).verdict().outcome;
+    expect(cut(EVEN)).toBe('not exercised');
+    expect(cut(LEARNED)).toBe('violated');
     expect(new Mesh().calls(15, [0], LOADS).verdict().outcome).toBe('not exercised');
     expect(new Mesh(2, { loadReports: false }).calls(900, [0], LOADS).verdict()).toMatchObject({
       outcome: 'not exercised',

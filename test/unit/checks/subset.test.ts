@@ -58,6 +58,22 @@ describe('subset', () => {
     expect(swap(1_001).outcome).toBe('violated');
   });
 
+  test('LB-23: what is lost counts as well, and what discovery did before load began does not', () => {
+    const lost = up(6, [[0, 2]])
+      .member(0, 'removed')
+      .saw(0, 'removed')
+      .saw(2, 'removed');
+    expect(lost.at(11_100).phase(1).verdict(subset()).explanation).toContain(
+      'changed its subset: nobody for greeter/0, greeter/2',
+    );
+    const script = new Script(4, { sidecar: SIDECAR }).at(9_900);
+    for (const instance of [0, 1, 2, 3]) script.member(instance, 'active');
+    script.saw(0, 'added').saw(1, 'added').at(10_000).phase(0).at(10_100).saw(2, 'added').saw(1, 'removed');
+    expect(script.picks([0]).phase(1).verdict(subset()).explanation).toContain(
+      'discovery had changed 0 times',
+    );
+  });
+
   test('a draining one takes nobody’s place, and may get attempts that are under way', () => {
     const script = (gone: boolean) => {
       const drained = up(6, [[0, 2]])

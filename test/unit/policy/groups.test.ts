@@ -285,6 +285,17 @@ describe('groups', () => {
     expect(take(100)).toBe(1);
   });
 
+  it('LB-21: a locality of weight 0 gets nothing from its first set on, unless nobody else is there', () => {
+    const [off, on] = [member('a', 0, 'x'), member('b', 0, 'y')];
+    off.endpoint = { ...off.endpoint, localityWeight: 0 };
+    const balancer = grouped({ localities: 'weighted' });
+    balancer.membersChanged([off, on], [off, on], []);
+    const take = () => new Set(Array.from({ length: 10 }, () => balancer.pick(0, 0)?.name));
+    expect(take()).toEqual(new Set(['b']));
+    flip(balancer, on);
+    expect(take()).toEqual(new Set(['a']));
+  });
+
   it('LB-03: within a group it is the balancer’s own order', () => {
     const members = ['a', 'b', 'c'].map((name) => member(name, 0));
     const spare = member('d', 1);
