@@ -36,6 +36,8 @@ export class UpstreamSession implements UpstreamPort {
   /** The connection ended, or was never wanted any more. */
   over = false;
   attempts = 0;
+  /** Looks in a row that found it idle. */
+  idleLooks = 0;
   connectedNs = 0;
   /** Something was answered on it. */
   served = false;
@@ -87,6 +89,7 @@ export class UpstreamSession implements UpstreamPort {
     if (head !== null) head.previous = attempt;
     this.#first = attempt;
     this.attempts++;
+    this.idleLooks = 0;
     if (attempt.probe === null) {
       this.upstream.attemptsAlive++;
       this.upstream.attemptsStarted++;

@@ -9,6 +9,7 @@ import type { Call } from './call.ts';
 import type { Context } from './context.ts';
 import type { EndpointChange } from './observer.ts';
 import type { HealthProbe } from './health-probe.ts';
+import { closeIdle, POOL_LOOK_NS } from './idle-connections.ts';
 import { makeProbe } from './make-probe.ts';
 import { OwnedTimer } from './timers.ts';
 import type { Timer, TimerOwner } from './timers.ts';
@@ -16,8 +17,8 @@ import { UpstreamSession } from './upstream-session.ts';
 import { WaitList } from './wait-list.ts';
 
 /**
- * Connections to one endpoint at most; further ones are opened when no stream fits on those there are (MS-30). They stay
- * for the next rush until the endpoint closes them or leaves: this bound is what they can cost.
+ * Connections to one endpoint at most; a further one is opened when calls wait because no stream fits on those there are
+ * (MS-30).
  */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
@@ -61,6 +62,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   readonly #waiting: WaitList;
   readonly #dialTimer: Timer;
   readonly #reconnectTimer: Timer;
+  /** Made when there is a second connection. */
+  #poolTimer: Timer | null = null;
   readonly #prober: HealthProbe | null;
 
   constructor(context: Context, endpoint: Endpoint) {
@@ -133,6 +136,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.removed = true;
     this.#context.timers.cancel(this.#dialTimer);
     this.#context.timers.cancel(this.#reconnectTimer);
+    if (this.#poolTimer !== null) this.#context.timers.cancel(this.#poolTimer);
     this.#prober?.stop();
     this.#settled();
     this.update();
@@ -181,6 +185,9 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     if (this.#prober === null) this.#settled();
     this.update();
     this.sendQueued();
+    // It took calls, and more of them wait: one more connection, too.
+    if (this.#waiting.head !== null && session.attempts > 0 && this.#mayConnect()) this.#dial();
+    this.#watchPool();
   }
 
   handleDialFailed(session: UpstreamSession, reason: string): void {
@@ -240,6 +247,10 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
 
   handleTimer(timer: Timer): void {
     if (timer === this.#reconnectTimer) return this.#dial();
+    if (timer === this.#poolTimer) {
+      closeIdle(this.#sessions);
+      return this.#watchPool();
+    }
     const session = this.#dialling as UpstreamSession;
     session.over = true;
     this.#context.environment.abandon?.(session);
@@ -341,6 +352,13 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     const { breaker } = this.#context;
     const own = this.#sessions.length;
     return breaker === null ? own < CONNECTIONS_PER_ENDPOINT_MAX : breaker.mayConnect(own);
+  }
+
+  #watchPool(): void {
+    if (this.#sessions.length < 2) return;
+    const { timers, nowNs } = this.#context;
+    this.#poolTimer ??= new OwnedTimer(this);
+    if (!this.#poolTimer.armed) timers.arm(this.#poolTimer, nowNs, POOL_LOOK_NS);
   }
 
   #drop(session: UpstreamSession): void {
