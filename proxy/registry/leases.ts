@@ -56,12 +56,15 @@ interface Lease extends Registration {
 interface Service {
   version: number;
   leases: Map<string, Lease>;
+  /** Leases that ran out of late, by when they are forgotten. */
+  lapsedMs: number[];
 }
 
 export class Leases {
   /** The set of a service changed. */
   onChange: (service: string) => void = () => {};
   readonly #bounds: typeof LEASE_BOUNDS;
+  readonly #lapseShareMax: number;
   readonly #leases = new Map<string, Lease>();
   readonly #byAddress = new Map<string, Lease>();
   readonly #services = new Map<string, Service>();
@@ -71,10 +74,14 @@ export class Leases {
   #nowMs = 0;
   #dueMs = Infinity;
 
-  /** `version`: what the versions rise from; a restarted registry begins above those of before. */
-  constructor(version: number, bounds = LEASE_BOUNDS) {
+  /**
+   * `version`: what the versions rise from; a restarted registry begins above those of before. `lapseShareMax`: where more than this
+   * share of a service's leases would run out within one's time, those that are over stay until they are renewed or fewer are.
+   */
+  constructor(version: number, bounds = LEASE_BOUNDS, lapseShareMax = 1) {
     this.#version = version;
     this.#bounds = bounds;
+    this.#lapseShareMax = lapseShareMax;
   }
 
   /** No lease ends before; one may have been renewed since, so that nothing ends then. */
@@ -91,10 +98,18 @@ export class Leases {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
     if (this.#nowMs < this.#dueMs) return;
     let dueMs = Infinity;
-    const changed = new Set<string>();
+    const over: Lease[] = [];
     for (const lease of this.#leases.values()) {
       if (lease.endsMs > this.#nowMs) dueMs = Math.min(dueMs, lease.endsMs);
+      else over.push(lease);
+    }
+    const changed = new Set<string>();
+    const mayKeep = this.#lapseShareMax < 1;
+    const kept = mayKeep ? this.#tooMany(over) : NOBODY;
+    for (const lease of over) {
+      if (kept.has(lease.service)) dueMs = Math.min(dueMs, this.#nowMs + lease.ttlMs);
       else {
+        if (mayKeep) this.#services.get(lease.service)?.lapsedMs.push(this.#nowMs + lease.ttlMs);
         this.#remove(lease);
         changed.add(lease.service);
       }
@@ -109,9 +124,10 @@ export class Leases {
     if (wrong !== null) return { status: 'INVALID_ARGUMENT', details: wrong };
     const { service, address, weight, incarnation } = given;
     const held = this.#byAddress.get(address);
-    if (held !== undefined && held.owner !== owner)
+    const own = held?.owner === owner ? held : undefined;
+    if (held !== undefined && own === undefined && held.endsMs > this.#nowMs)
       return { status: 'ALREADY_EXISTS', details: `${address} is held by a lease that lives` };
-    if (incarnation <= (held?.incarnation ?? this.#incarnations.get(`${owner} ${address}`) ?? 0))
+    if (incarnation <= (own?.incarnation ?? this.#incarnations.get(`${owner} ${address}`) ?? 0))
       return { status: 'ALREADY_EXISTS', details: `incarnation ${incarnation} of ${address} is an old one` };
     const { leasesMax, ttlMsMin, ttlMsMax } = this.#bounds;
     if (held === undefined && this.#leases.size >= leasesMax)
@@ -123,7 +139,11 @@ export class Leases {
     this.#remember(lease);
     this.#leases.set(leaseId, lease);
     this.#byAddress.set(address, lease);
-    const entry = this.#services.get(service) ?? { version: this.#version, leases: new Map<string, Lease>() };
+    const entry = this.#services.get(service) ?? {
+      version: this.#version,
+      leases: new Map<string, Lease>(),
+      lapsedMs: [],
+    };
     this.#services.set(service, entry);
     entry.leases.set(address, lease);
     this.#dueMs = Math.min(this.#dueMs, lease.endsMs);
@@ -160,6 +180,20 @@ export class Leases {
     return { version: entry.version, endpoints };
   }
 
+  /** Services of which so many leases are over, or were of late, that it is rather the way to them that is broken. */
+  #tooMany(over: readonly Lease[]): ReadonlySet<string> {
+    const counts = new Map<string, number>();
+    for (const { service } of over) counts.set(service, (counts.get(service) ?? 0) + 1);
+    const found = new Set<string>();
+    for (const [name, count] of counts) {
+      const service = this.#services.get(name) as Service;
+      service.lapsedMs = service.lapsedMs.filter((untilMs) => untilMs > this.#nowMs);
+      const late = service.lapsedMs.length;
+      if ((late + count) / (late + service.leases.size) > this.#lapseShareMax) found.add(name);
+    }
+    return found;
+  }
+
   #remember({ owner, address, incarnation }: Lease): void {
     const key = `${owner} ${address}`;
     this.#incarnations.delete(key);
@@ -185,6 +219,7 @@ export class Leases {
   }
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
 const NO_LEASE: Refusal = { status: 'NOT_FOUND', details: 'there is no such lease; register again' };
 const OLD_HEARTBEAT: Refusal = { status: 'ALREADY_EXISTS', details: 'the sequence is an old one' };
 

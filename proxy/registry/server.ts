@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { SidecarError } from '../policy/trouble.ts';
 import { Access, type Caller } from './access.ts';
-import { type Grant, Leases, type Refusal, type RegisteredSet, SERVICE_NAME_MAX } from './leases.ts';
+import {
+  type Grant,
+  LEASE_BOUNDS,
+  Leases,
+  type Refusal,
+  type RegisteredSet,
+  SERVICE_NAME_MAX,
+} from './leases.ts';
 import { registryService } from './protos.ts';
 
 const WATCHERS_MAX = 10_000;
@@ -24,7 +31,7 @@ interface RegisterMessage {
 }
 
 export class Registry {
-  readonly #leases = new Leases(Date.now());
+  readonly #leases: Leases;
   readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': REQUEST_BYTES_MAX });
   readonly #access: Access;
   readonly #watchers = new Map<string, Set<Watcher>>();
@@ -37,11 +44,12 @@ export class Registry {
   #settling: NodeJS.Timeout | null = null;
 
   /** For `settleMs` from the start nobody is told a set: after a restart instances need a moment to register again. */
-  constructor(settleMs: number, access = new Access()) {
+  constructor(settleMs: number, access = new Access(), lapseShareMax = 1) {
     this.#settleMs = settleMs;
     this.#access = access;
-    this.#leases.onChange = (service) => this.#tell(service);
-    const leases = this.#leases;
+    const leases = new Leases(Date.now(), LEASE_BOUNDS, lapseShareMax);
+    leases.onChange = (service) => this.#tell(service);
+    this.#leases = leases;
     const register: Unary<RegisterMessage> = (call, done) => {
       const { service, address, weight, ttl_ms: ttlMs, incarnation } = call.request;
       const given = { service, address, weight: weight === 0 ? 1 : weight, ttlMs, incarnation };

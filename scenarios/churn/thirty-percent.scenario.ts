@@ -52,7 +52,7 @@ scenario('churn over a control plane', {
     check.noCallsToDeparted({ withinMs: 400 }),
     check.sameView({ withinMs: 600 }),
     check.configAnswers(),
-    check.recovery({ withinMs: 1_500 }),
+    check.recovery({ withinMs: 2_500 }),
   ],
 });
 

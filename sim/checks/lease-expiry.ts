@@ -51,7 +51,7 @@ class LeaseExpiry implements CheckRun {
   ];
   readonly #spec: CheckSpec;
   readonly #withinNs: number;
-  /** There is a registry. */
+  /** There is a registry, which keeps nobody. */
   readonly #leased: boolean;
   readonly #ttlNs: number;
   readonly #settleNs: number;
@@ -68,7 +68,7 @@ class LeaseExpiry implements CheckRun {
   constructor(spec: CheckSpec, withinNs: number, context: CheckContext) {
     const given = context.sidecar?.discovery;
     const { ttlMs, settleMs } = { ...DEFAULT_REGISTRY, ...(given?.kind === 'registry' ? given : {}) };
-    this.#leased = given?.kind === 'registry';
+    this.#leased = given?.kind === 'registry' && (given.lapseShareMax ?? 1) === 1;
     this.#spec = spec;
     this.#withinNs = withinNs;
     this.#ttlNs = ttlMs * 1e6;
@@ -102,7 +102,13 @@ class LeaseExpiry implements CheckRun {
   }
 
   finish(): Verdict {
-    if (!this.#leased) return verdictOf(this.#spec, 'not exercised', 0, 'The sidecars follow no registry.');
+    if (!this.#leased)
+      return verdictOf(
+        this.#spec,
+        'not exercised',
+        0,
+        'The sidecars follow no registry, or one that may keep who is silent.',
+      );
     for (const standing of this.#standings) {
       this.#overdue(standing, this.#atNs, -1);
       this.#missed(standing);

@@ -127,7 +127,7 @@ const XDS_KEYS: readonly string[] = [
   'backoffMaxMs',
 ];
 
-const REGISTRY_KEYS: readonly string[] = ['kind', 'ttlMs', 'settleMs'];
+const REGISTRY_KEYS: readonly string[] = ['kind', 'ttlMs', 'settleMs', 'lapseShareMax'];
 
 function readDiscovery(discovery: XdsSpec | RegistrySpec, place: string): void {
   if (discovery?.kind === 'registry') return readRegistry(discovery, place);
@@ -159,6 +159,7 @@ function readRegistry(discovery: RegistrySpec, place: string): void {
   }
   optional(discovery.ttlMs, 'discovery.ttlMs', place, 100, 60_000);
   optional(discovery.settleMs, 'discovery.settleMs', place, 0, 3_600_000);
+  optional(discovery.lapseShareMax, 'discovery.lapseShareMax', place, 0, 1);
 }
 
 /** A load, checked and completed. */

@@ -6,6 +6,8 @@ export interface RegistrySpec {
   ttlMs?: number;
   /** After a restart nobody is told a set for so long; default 2 s. */
   settleMs?: number;
+  /** Where more than this share of the leases would run out within one's time they are kept; default 1: never. */
+  lapseShareMax?: number;
 }
 
-export const DEFAULT_REGISTRY = { ttlMs: 2_000, settleMs: 2_000 } as const;
+export const DEFAULT_REGISTRY = { ttlMs: 2_000, settleMs: 2_000, lapseShareMax: 1 } as const;

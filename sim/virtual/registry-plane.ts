@@ -2,7 +2,7 @@
 import { Kind, REGISTRY_EVENTS } from '../journal/events.ts';
 import { DEFAULT_REGISTRY, type RegistrySpec } from '../spec/registry.ts';
 import { DEFAULT_CLUSTER } from '../spec/routing.ts';
-import { type Grant, Leases, type Refusal } from '../../proxy/registry/leases.ts';
+import { type Grant, LEASE_BOUNDS, Leases, type Refusal } from '../../proxy/registry/leases.ts';
 import { addressOf, type Announcer, type Sets } from './discovery.ts';
 import type { Instance } from './instance.ts';
 import type { Kernel } from './kernel.ts';
@@ -32,6 +32,7 @@ export class RegistryPlane implements Announcer {
   readonly #kernel: Kernel;
   readonly #service: string;
   readonly #ttlMs: number;
+  readonly #lapseShareMax: number;
   readonly #settleNs: number;
   readonly #weights: readonly number[];
   readonly #members: Member[];
@@ -52,7 +53,8 @@ export class RegistryPlane implements Announcer {
     names: readonly string[],
     weights: readonly number[],
   ) {
-    const { ttlMs = DEFAULT_REGISTRY.ttlMs, settleMs = DEFAULT_REGISTRY.settleMs } = spec;
+    const { ttlMs, settleMs, lapseShareMax } = { ...DEFAULT_REGISTRY, ...spec };
+    this.#lapseShareMax = lapseShareMax;
     this.#kernel = kernel;
     this.#service = service;
     this.#ttlMs = ttlMs;
@@ -120,7 +122,7 @@ export class RegistryPlane implements Announcer {
   }
 
   #open(): void {
-    const leases = new Leases(1 + this.#kernel.nowNs);
+    const leases = new Leases(1 + this.#kernel.nowNs, LEASE_BOUNDS, this.#lapseShareMax);
     leases.onChange = () => this.#push();
     this.#leases = leases;
     this.#armedMs = Infinity;

@@ -33,6 +33,22 @@ const viewOf = (discovery: string, faults: string): string =>
 
 const EXHIBITS: Exhibit[] = [
   {
+    name: 'leases-may-all-run-out-together',
+    changes: [
+      {
+        file: 'proxy/registry/leases.js',
+        line: 'mayKeep ? this.#tooMany(over) : NOBODY;',
+        becomes: 'NOBODY;',
+      },
+    ],
+    scenario: `{ worlds: ['virtual'],
+       mesh: { services: { greeter: { instances: 4 } }, sidecar: { discovery: { kind: 'registry', ttlMs: 600, lapseShareMax: 0.5 } } },
+       load: load.open({ ratePerSecond: 200, forMs: 4000 }),
+       faults: (at) => [at(1000).registry.mute('greeter/*', { for: 1500 })], checks: [check.noLostRequests()] }`,
+    check: 'noLostRequests',
+    words: /UNAVAILABLE|status 14/,
+  },
+  {
     name: 'a-ghost-keeps-the-address',
     changes: [
       {

@@ -12,12 +12,14 @@ export class RegistryDriver {
   /** HOST:PORT, once it is started. */
   listen = '127.0.0.1:0';
   readonly #settleMs: number;
+  readonly #lapseShareMax: number;
   readonly #table: ProcessTable;
   readonly #note: Note;
   #child: Child | null = null;
 
   constructor(spec: RegistrySpec, table: ProcessTable, note: Note) {
-    const { ttlMs = DEFAULT_REGISTRY.ttlMs, settleMs = DEFAULT_REGISTRY.settleMs } = spec;
+    const { ttlMs, settleMs, lapseShareMax } = { ...DEFAULT_REGISTRY, ...spec };
+    this.#lapseShareMax = lapseShareMax;
     this.ttlMs = ttlMs;
     this.#settleMs = settleMs;
     this.#table = table;
@@ -49,7 +51,7 @@ export class RegistryDriver {
 
   async #launch(settleMs: number): Promise<void> {
     const script = entryPath('sim/real/registry/worker');
-    const args = [JSON.stringify({ listen: this.listen, settleMs })];
+    const args = [JSON.stringify({ listen: this.listen, settleMs, lapseShareMax: this.#lapseShareMax })];
     this.#child = this.#table.start({ name: 'registry', script, args, kind: 'ipc' });
     this.listen = String((await this.#child.ready())['listen']);
   }

@@ -1,10 +1,18 @@
-/** Process entry: the registry of a real run. argv[2] is JSON: HOST:PORT and how long nobody is told a set. */
+/** Process entry: the registry of a real run. argv[2] is JSON: see Config. */
+import { Access } from '../../../proxy/registry/access.ts';
 import { Registry } from '../../../proxy/registry/server.ts';
 import { answerParent, toParent } from '../process/channel.ts';
 import { tieToParent } from '../process/lifeline.ts';
 
-const { listen, settleMs } = JSON.parse(process.argv[2] ?? '{}') as { listen: string; settleMs: number };
-const registry = new Registry(settleMs);
+interface Config {
+  listen: string;
+  /** How long nobody is told a set. */
+  settleMs: number;
+  lapseShareMax: number;
+}
+
+const { listen, settleMs, lapseShareMax } = JSON.parse(process.argv[2] ?? '{}') as Config;
+const registry = new Registry(settleMs, new Access(), lapseShareMax);
 
 tieToParent(async () => registry.close());
 answerParent(async () => null);

@@ -201,3 +201,66 @@ it('[DC-14, DC-22] any sequence: an address is in one lease, one that is over is
   // Each way was taken often enough to mean something.
   for (const count of Object.values(reached)) expect(count).toBeGreaterThan(100);
 });
+
+describe('many leases that run out together', () => {
+  /** So many instances, of which each has a lease of 1 s; the n-th is renewed last at n × 10 ms. */
+  const leasesOf = (count: number, share: number, ttlMs = 1_000): Leases => {
+    const leases = new Leases(0, LEASE_BOUNDS, share);
+    for (let n = 0; n < count; n++) {
+      leases.advance(n * 10);
+      leases.register({ ...one, address: `h:${n + 1}`, ttlMs }, 'me', `lease ${n}`);
+    }
+    return leases;
+  };
+  const left = (leases: Leases): number => leases.set('a').endpoints.length;
+
+  it('DC-15: up to the share they end, those beyond it are kept until they are renewed', () => {
+    const leases = leasesOf(10, 0.3);
+    for (let ms = 1_000; ms <= 9_000; ms += 5) leases.advance(ms);
+    expect(left(leases)).toBe(7);
+    // Those that are heard again are renewed, as if nothing had been.
+    for (let n = 3; n < 10; n++)
+      expect(leases.heartbeat(`lease ${n}`, 1, 'me')).toMatchObject({ ttlMs: 1_000 });
+    leases.advance(9_999);
+    expect(left(leases)).toBe(7);
+    expect(leases.register({ ...one, address: 'h:1', incarnation: 2 }, 'me', 'new')).toMatchObject({
+      leaseId: 'new',
+    });
+    expect(left(leases)).toBe(8);
+  });
+
+  it('DC-15: all in one moment are all kept; without the promise all end', () => {
+    const together = (share: number): Leases => {
+      const leases = new Leases(0, LEASE_BOUNDS, share);
+      for (let n = 1; n <= 4; n++) leases.register({ ...one, address: `h:${n}` }, 'me', `${n}`);
+      leases.advance(60_000);
+      return leases;
+    };
+    expect(left(together(0.9))).toBe(4);
+    expect(left(together(1))).toBe(0);
+  });
+
+  it('when most are renewed again, the few that are not end; services are counted each for itself', () => {
+    const leases = leasesOf(10, 0.3);
+    leases.register({ ...one, service: 'b', address: 'b:1' }, 'me', 'b1');
+    for (let n = 2; n <= 8; n++)
+      leases.register({ ...one, service: 'b', address: `b:${n}`, ttlMs: 60_000 }, 'me', `b${n}`);
+    for (let ms = 1_000; ms <= 2_000; ms += 5) leases.advance(ms);
+    expect(left(leases)).toBe(7);
+    expect(leases.set('b').endpoints).toHaveLength(7);
+    for (let ms = 2_000, sequence = 1; ms < 5_000; ms += 300, sequence++) {
+      for (let n = 5; n < 10; n++) leases.heartbeat(`lease ${n}`, sequence, 'me');
+      leases.advance(ms);
+    }
+    expect(left(leases)).toBe(5);
+  });
+
+  it('an address whose lease is over, but kept, is free for another', () => {
+    const leases = leasesOf(2, 0.1);
+    leases.advance(5_000);
+    expect(left(leases)).toBe(2);
+    expect(leases.register({ ...one, address: 'h:1' }, 'other', 'mine')).toMatchObject({ leaseId: 'mine' });
+    expect(leases.heartbeat('lease 0', 1, 'me')).toMatchObject({ status: 'NOT_FOUND' });
+    expect(left(leases)).toBe(2);
+  });
+});
