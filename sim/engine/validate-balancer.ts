@@ -54,12 +54,40 @@ export function readBalancer(balancer: BalancerName | BalancerSpec, place: strin
     const said = `'balancer.subsetSize' is ${show(rest.subsetSize)}`;
     throw scenarioError(said, place, 'give a whole number');
   }
-  for (const key of Object.keys(rest)) {
-    if (rest.loadReports === true ? key !== 'slowStartMs' : !(key in LEARNING)) continue;
-    if (rest.loadReports === true) {
-      const said = "'loadReports' and 'slowStartMs' are given";
-      throw scenarioError(said, place, 'leave one out: weights that are learned have a blackout');
-    }
-    throw scenarioError(`'balancer.${key}' is of learned weights`, place, 'add loadReports: true');
-  }
+  refuseIdle(rest, place);
+}
+
+/** What would mean nothing beside the rest is refused, as the sidecar does. */
+function refuseIdle(given: Omit<BalancerSpec, 'name'>, place: string): void {
+  const has = (key: keyof typeof given): boolean => given[key] !== undefined;
+  const { loadReports, priorities = 'envoy', localities = 'ignore', subsetSize = 0, slowStartMs = 0 } = given;
+  const early = Object.keys(LEARNING).find((key) => has(key as keyof typeof given));
+  const rows: [isIdle: boolean, said: string, remedy: string][] = [
+    [
+      loadReports === true && slowStartMs > 0,
+      "'loadReports' and 'slowStartMs' are given",
+      'leave one out: weights that are learned have a blackout',
+    ],
+    [
+      loadReports !== true && early !== undefined,
+      `'balancer.${early}' is of learned weights`,
+      'add loadReports: true, or leave it out',
+    ],
+    [
+      has('slowStartFloor') && slowStartMs === 0,
+      "'balancer.slowStartFloor' is given, and there is no slow start",
+      'add slowStartMs, or leave it out',
+    ],
+    [
+      priorities === 'ignore' && subsetSize > 0,
+      'a subset is drawn of each priority, and priorities are ignored',
+      'leave out priorities, or subsetSize',
+    ],
+    [
+      has('overprovisioning') && priorities !== 'envoy' && localities === 'ignore',
+      `'balancer.overprovisioning' means nothing to priorities: '${priorities}'`,
+      "leave it out, or use priorities: 'envoy'",
+    ],
+  ];
+  for (const [isIdle, said, remedy] of rows) if (isIdle) throw scenarioError(said, place, remedy);
 }

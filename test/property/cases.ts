@@ -182,12 +182,20 @@ export function groupsCase(): fc.Arbitrary<Case> {
       })
       .map(({ balancer: settings, learning, service, ...drawn }) => {
         const { weight, ...rest } = service;
+        const { overprovisioning, subsetSize, ...named } = settings;
+        // What would mean nothing is refused.
+        const isBorne = settings.priorities === 'envoy' || settings.localities !== 'ignore';
+        const grouping = {
+          ...named,
+          ...(isBorne ? { overprovisioning } : {}),
+          ...(settings.priorities === 'ignore' ? {} : { subsetSize }),
+        };
         const localityWeights = service.localities.includes('eu/a') ? { 'eu/a': weight } : {};
         const isLearning = settings.name === 'weighted_round_robin' && learning !== null;
         const sidecar: SidecarSpec = {
           replicas: drawn.replicas,
           localities: ['eu/a', 'eu/b', 'us'],
-          balancer: { ...settings, ...(isLearning ? learning : {}) },
+          balancer: { ...grouping, ...(isLearning ? learning : {}) },
           health: { intervalMs: 100, timeoutMs: 40 },
           retry: { budget: 0.5, budgetMinConcurrent: 10 },
         };

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../sim/checks/index.ts';
 import { load } from '../../sim/engine/load.ts';
+import { Kind } from '../../sim/journal/events.ts';
 import type { CheckSpec } from '../../sim/spec/check.ts';
 import type { ServiceSpec, SidecarSpec } from '../../sim/spec/scenario.ts';
 import { runIn } from './arms.ts';
@@ -62,5 +63,26 @@ describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
     });
     for (const { check: name, outcome, explanation } of seen.record.verdicts)
       expect([name, outcome, explanation]).toEqual([name, 'holds', explanation]);
+  });
+
+  test('[LB-10] errors count against an instance, whether they come with response headers or after them', async () => {
+    const seen = await runIn(world, 'errors', {
+      mesh: {
+        services: { greeter: { instances: 4, loadReports: { capacity: [100] } } },
+        sidecar: {
+          balancer: { name: 'weighted_round_robin', loadReports: true, blackoutMs: 300, weightUpdateMs: 100 },
+          retry: { budget: 1, backoffBaseMs: 5 },
+        },
+      },
+      load: load.open({ ratePerSecond: 150, forMs: 2_500 }),
+      faults: (at) => [
+        at(0).failStatus('greeter/0', { status: 14, afterHeaders: true }),
+        at(0).failStatus('greeter/1', { status: 14 }),
+      ],
+      checks: [check.learnedWeights()],
+    });
+    expect(seen.outcomes).toEqual({ learnedWeights: 'holds' });
+    const arrivedAt = (instance: number): number => seen.on(Kind.attemptSent, instance, 1_000).length;
+    for (const failing of [0, 1]) expect(arrivedAt(failing)).toBeLessThan(arrivedAt(2) / 2);
   });
 });

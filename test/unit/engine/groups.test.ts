@@ -102,6 +102,19 @@ describe('refused', () => {
       balancer({ blackoutMs: 5 }, 'weighted_round_robin'),
       /'balancer\.blackoutMs' is of learned weights.*add loadReports/,
     ],
+    ['a floor of nothing', {}, balancer({ slowStartFloor: 0.5 }, 'least_request'), /there is no slow start/],
+    [
+      'a subset of what is ignored',
+      {},
+      balancer({ priorities: 'ignore', subsetSize: 2 }),
+      /a subset is drawn of each priority, and priorities are ignored/,
+    ],
+    [
+      'more than a whole',
+      {},
+      balancer({ priorities: 'a56', overprovisioning: 2 }),
+      /'balancer\.overprovisioning' means nothing to priorities: 'a56'/,
+    ],
     ['no load', { loadReports: {} }, {}, /greeter\.loadReports.*give either capacity/],
     [
       'capacity and more',
