@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from '../../proxy/wire/limits.ts';
 import { lineStart } from './page.ts';
 import { runRow } from './run-row.ts';
+import type { Row } from './measured.ts';
 import { ROWS } from './rows.ts';
 
 /** What taking a limit away means, where that is not Infinity. */
@@ -24,6 +25,35 @@ describe('attacks', () => {
     const classes = new Set(ROWS.map((row) => row.n));
     expect(Array.from({ length: 40 }, (_, i) => i + 1).filter((n) => !classes.has(n))).toEqual([]);
   });
+});
+
+/** What rows of these classes come to as rules: the bad call is refused and reaches nobody, the next one is served. */
+const BAD_HEADS = ROWS.filter(({ n, role }) => role === 'server' && n >= 27 && n <= 30);
+
+test('SE-13: forbidden characters, bad pseudo-headers and lengths that lie: nothing of it arrives', () => {
+  expect(BAD_HEADS.length).toBeGreaterThan(30);
+  for (const row of BAD_HEADS) {
+    const { measured, complaints } = runRow(row);
+    expect([row.name, complaints, measured.resets.get(1)]).toEqual([row.name, [], 1]);
+    // The good call after it, or the one whose body lied only after its head.
+    expect([row.name, measured.attemptsStarted - measured.innocentCalls]).toEqual([row.name, 1]);
+  }
+});
+
+test('SE-10: a call whose host differs from its :authority is refused', () => {
+  const [row] = BAD_HEADS.filter(({ name }) => name === 'host differs');
+  const { measured, complaints } = runRow(row as Row);
+  expect(complaints).toEqual([]);
+  expect([...measured.resets]).toEqual([[1, 1]]);
+});
+
+test('OV-11: who opens and resets streams fast is stopped, and others do not notice', () => {
+  const [row] = ROWS.filter(({ name }) => name.startsWith('rapid reset'));
+  const { measured, complaints } = runRow(row as Row);
+  expect(complaints).toEqual([]);
+  expect(measured.goAway).toBe(11);
+  expect(measured.innocentAnswered).toBe(measured.innocentCalls);
+  expect(measured.attemptsStarted - measured.innocentCalls).toBeLessThanOrEqual(1_001);
 });
 
 test('docs/attacks.md has every row and its answer', () => {

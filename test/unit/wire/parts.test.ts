@@ -1,4 +1,5 @@
 /** Small parts of the engine by themselves: stream table, state table, block memory, Huffman, the encoder's bounds, validation. */
+import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { BlockMemo, DecodedBlock } from '../../../proxy/wire/block-memo.ts';
@@ -324,6 +325,22 @@ describe('what may be a message', () => {
       );
     }
   });
+});
+
+test('MS-12: a timeout is written with at most eight digits, never as zero, and never shorter or a unit longer', () => {
+  const sizes: Record<string, number> = { n: 1, u: 1e3, m: 1e6, S: 1e9, M: 60e9, H: 3_600e9 };
+  const most = 99_999_999 * 3_600e9;
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: Math.log2(most), noNaN: true }), (exponent) => {
+      const timeoutNs = Math.floor(2 ** exponent);
+      const text = formatGrpcTimeout(timeoutNs);
+      expect(text).toMatch(/^[1-9]\d{0,7}[HMSmun]$/);
+      const longer = parseGrpcTimeout(text) - timeoutNs;
+      expect(longer).toBeGreaterThanOrEqual(0);
+      expect(longer).toBeLessThan(sizes[text.at(-1) as string] as number);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test('grpc-timeout: the finest unit of eight digits, and never more than there are hours for', () => {

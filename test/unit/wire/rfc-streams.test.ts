@@ -154,7 +154,7 @@ describe('windows', () => {
     expect(dataOf(sending(10, 4).take())).toEqual([4]);
   });
 
-  test('6.9.2 a window below zero stays shut until it is above', () => {
+  test('6.9.2 a window below zero stays shut until it is above [MS-23]', () => {
     const drive = sending(100, 50);
     expect(dataOf(drive.take())).toEqual([50]);
     drive.connection.handleBytes(settings([4, 20]));
