@@ -29,7 +29,9 @@ const instanceStats = z.strictObject({
   name: z.string(),
   attempts: count,
   picks: count.describe('First attempts of calls'),
-  expectedPicks: number.describe('What round robin over the pickable set would have given'),
+  expectedPicks: number.describe(
+    'What turns by weight among the pickable instances of its group would have given',
+  ),
   failures: count,
 });
 

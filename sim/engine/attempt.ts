@@ -46,7 +46,7 @@ export async function attempt(scenario: Scenario, plan: Plan, options: Options):
   const journal = new Journal({ retain: options.retain === true });
   const faults: PlannedFault[] = [...plan.faults];
   const names = plan.mesh.instanceNames;
-  const stats = new Stats(names, plan.mesh.weights ?? [], plan.mesh.sidecar);
+  const stats = new Stats(names, plan.mesh.weights ?? [], plan.mesh.sidecar, plan.mesh.groups);
   const timeline = new TimelineBuilder(names, plan.totalNs ?? 10e9);
   const sightings = new Sightings(faults);
   const gaps = new Gaps();

@@ -1,9 +1,13 @@
 /** The figures of a run, counted while it goes on: calls, statuses, latencies, and each instance's share actual and expected. */
 import { CallTable } from '../checks/call-table.ts';
+import { placeOf } from '../checks/endpoint-view.ts';
 import { Histogram } from '../checks/histogram.ts';
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
-import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import { groupSettings } from '../spec/balancer.ts';
+import { clusterOfInstance } from '../spec/routing.ts';
 import type { InstanceStats, Quantiles, RunStats } from '../spec/run-record.ts';
+import type { SidecarSpec } from '../spec/scenario.ts';
+import type { GroupFacts } from '../spec/world.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
@@ -20,9 +24,9 @@ export class Stats {
   ];
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
-  /** By instance: which cluster it is in. */
-  readonly #clusters: readonly number[];
-  readonly #clusterCount: number;
+  /** By instance: which cluster it is in, and of that which group of endpoints. */
+  readonly #groups: readonly number[];
+  readonly #groupCount: number;
   readonly #open = new CallTable();
   readonly #latency = new Histogram();
   readonly #direct = new Histogram();
@@ -41,10 +45,21 @@ export class Stats {
   #cpuUs = -1;
 
   /** `weights` by instance; 1 behind the end. */
-  constructor(names: readonly string[], weights: readonly number[], routing: RoutingSpec = {}) {
-    const clusters = [DEFAULT_CLUSTER, ...Object.keys(routing.clusters ?? {})];
-    this.#clusterCount = clusters.length;
-    this.#clusters = names.map((_name, instance) => clusters.indexOf(clusterOfInstance(routing, instance)));
+  constructor(
+    names: readonly string[],
+    weights: readonly number[],
+    sidecar: SidecarSpec = {},
+    facts: readonly GroupFacts[] = [],
+  ) {
+    const settings = groupSettings(sidecar.balancer);
+    const groups = names.map((_name, instance) => {
+      const { priority, locality } = placeOf(facts[instance], settings);
+      return `${clusterOfInstance(sidecar, instance)} ${priority} ${locality}`;
+    });
+    const known = [...new Set(groups)];
+    this.#groupCount = known.length;
+    const places = new Map(known.map((group, at) => [group, at]));
+    this.#groups = groups.map((group) => places.get(group) as number);
     this.#names = names;
     this.#weights = weights;
     this.#attempts = new Int32Array(names.length);
@@ -137,9 +152,9 @@ export class Stats {
     this.#shareOf(event).pick();
   }
 
-  /** That of the event's sidecar and its instance's cluster. */
+  /** That of the event's sidecar and its instance's group. */
   #shareOf({ sidecar, instance }: EventView): Share {
-    const index = sidecar * this.#clusterCount + (this.#clusters[instance] ?? 0);
+    const index = sidecar * this.#groupCount + (this.#groups[instance] ?? 0);
     let share = this.#shares[index];
     if (share === undefined) {
       share = new Share(this.#expected, this.#weights);
@@ -149,7 +164,7 @@ export class Stats {
   }
 }
 
-/** Expected share per instance, of one sidecar and one cluster: each pick gives weight ÷ all weights to every pickable one, added up lazily in O(1) per pick. */
+/** Expected share per instance, of one sidecar and one group: each pick in it gives weight ÷ all weights to every pickable one, added up lazily in O(1) per pick. */
 class Share {
   readonly #expected: Float64Array;
   readonly #since = new Map<number, number>();

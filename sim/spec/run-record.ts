@@ -71,7 +71,7 @@ export interface RunStats {
 export interface InstanceStats {
   name: string;
   attempts: number;
-  /** First picks, and what round robin over the pickable set would have given. */
+  /** First picks, and what turns by weight among the pickable instances of its group would have given. */
   picks: number;
   expectedPicks: number;
   failures: number;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { noLostRequests } from '../../../sim/checks/no-lost-requests.ts';
 import { load } from '../../../sim/engine/load.ts';
 import { planScenario } from '../../../sim/engine/plan.ts';
+import { runScenario } from '../../../sim/engine/run.ts';
 import { defineScenario } from '../../../sim/engine/scenario.ts';
 import { ownFacts, usedCount } from '../../../sim/spec/balancer.ts';
 import type { ServiceSpec, SidecarSpec } from '../../../sim/spec/scenario.ts';
@@ -47,6 +48,20 @@ test('instances say what the lists say, and behind their end what the last does'
     { utilization: 0.8, callsPerSecond: 100, errorsPerSecond: 5 },
   ]);
   expect(plan({}).mesh.loads).toEqual([]);
+});
+
+test('what is expected of an instance goes by the group that was chosen', async () => {
+  const scenario = defineScenario('expected', {
+    mesh: {
+      services: { greeter: { instances: 4, priorities: [0, 0, 1, 1], weights: [1, 3] } },
+      sidecar: { balancer: 'weighted_round_robin' },
+    },
+    load: load.open({ ratePerSecond: 100, forMs: 1_000 }),
+    checks: [noLostRequests()],
+  });
+  const { stats } = await runScenario(scenario, { world: 'virtual', seed: 1 });
+  expect(stats.instances.map(({ expectedPicks }) => expectedPicks)).toEqual([25, 75, 0, 0]);
+  expect(stats.instances.map(({ picks }) => picks)).toEqual([25, 75, 0, 0]);
 });
 
 test('a sidecar is where its number says, or where the last one is; it uses so many of each priority', () => {
