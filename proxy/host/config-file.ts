@@ -19,7 +19,11 @@ const KEYS_TOLD_MAX = 30;
 /** Reads and checks it. Relative paths in it count from its own folder. Throws a SidecarError. */
 export function readConfigFile(file: string): RawOptions {
   const place = resolve(file);
-  const value = load(place);
+  return readConfig(load(place), place);
+}
+
+/** What such a file holds. `place`: where it stands, for errors. */
+export function readConfig(value: unknown, place: string): RawOptions {
   const result = CONFIG_SCHEMA.safeParse(value);
   if (!result.success) throw refusal(result.error.issues.map(innermost), value, place);
   const { tag, tls, upstreamTls, discovery, ...rest } = result.data;

@@ -1,6 +1,7 @@
 /** The sidecar's options: flags over the configuration file over the defaults, checked. */
 import type { HealthConfig, RetryConfig, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_HEALTH, DEFAULT_SIDECAR_CONFIG, HEALTH_MODES } from '../policy/config.ts';
+import { fitBackoff } from '../policy/retry.ts';
 import type { ClusterPolicies } from '../policy/routes/config.ts';
 import { readBalancer } from './balancer-options.ts';
 import { refuseContradictions, refuseIdle } from './contradictions.ts';
@@ -129,20 +130,20 @@ function readPolicies(read: OptionReader): ClusterPolicies {
   };
 }
 
-/** The longest wait is never shorter than the first. */
 function readRetry(read: OptionReader): RetryConfig {
   const { retry } = DEFAULT_SIDECAR_CONFIG;
-  const longest = read.has('retry-backoff-max-ms') ? read.number('retry-backoff-max-ms', 0) : Infinity;
-  const backoffBaseMs = read.number('retry-backoff-base-ms', Math.min(retry.backoffBaseMs, longest));
+  const given = (name: string): number | undefined => (read.has(name) ? read.number(name, 0) : undefined);
+  const { backoffBaseMs, backoffMaxMs } = fitBackoff(retry, {
+    backoffBaseMs: given('retry-backoff-base-ms'),
+    backoffMaxMs: given('retry-backoff-max-ms'),
+  });
   return {
     attempts: read.number('retry-attempts', retry.attempts),
     retryableStatuses: read.statuses('retry-on', retry.retryableStatuses),
     budget: read.number('retry-budget', retry.budget),
     budgetMinConcurrent: read.number('retry-budget-min', retry.budgetMinConcurrent),
     backoffBaseMs,
-    backoffMaxMs: read.number('retry-backoff-max-ms', Math.max(retry.backoffMaxMs, backoffBaseMs), {
-      least: backoffBaseMs,
-    }),
+    backoffMaxMs: read.number('retry-backoff-max-ms', backoffMaxMs, { least: backoffBaseMs }),
     perTryTimeoutMs: read.number('per-try-timeout-ms', retry.perTryTimeoutMs),
     bufferBytesMax: read.number('retry-buffer-bytes', retry.bufferBytesMax),
   };

@@ -26,3 +26,12 @@ export function pushbackNs(text: string | undefined): number | null {
   if (text === undefined) return null;
   return /^\d{1,9}$/.test(text) ? Number(text) * 1e6 : -1;
 }
+
+/** What is left open of the waits fits what is given: the longest is never shorter than the first. */
+export function fitBackoff(
+  defaults: Pick<RetryConfig, 'backoffBaseMs' | 'backoffMaxMs'>,
+  { backoffBaseMs, backoffMaxMs }: { backoffBaseMs?: number | undefined; backoffMaxMs?: number | undefined },
+): Pick<RetryConfig, 'backoffBaseMs' | 'backoffMaxMs'> {
+  const first = backoffBaseMs ?? Math.min(defaults.backoffBaseMs, backoffMaxMs ?? Infinity);
+  return { backoffBaseMs: first, backoffMaxMs: backoffMaxMs ?? Math.max(defaults.backoffMaxMs, first) };
+}

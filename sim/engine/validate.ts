@@ -2,6 +2,7 @@
 import { scenarioError, show } from '../faults/params.ts';
 import type { RegistrySpec } from '../spec/registry.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec } from '../spec/scenario.ts';
+import { judgeSidecar } from '../real/sidecar/judge.ts';
 import { readBalancer } from './validate-balancer.ts';
 import { readFailover } from './validate-failover.ts';
 import { readOwnLocalities, readServiceGroups } from './validate-groups.ts';
@@ -114,6 +115,7 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
         'a control plane or registry tells of one cluster: give one of them',
       );
   }
+  judgeSidecar(sidecar, at);
   return { ...sidecar, replicas };
 }
 

@@ -19,6 +19,7 @@ import {
   DEFAULT_WAIT_FOR_READY,
   type OutlierConfig,
 } from '../../proxy/policy/failover-config.ts';
+import { fitBackoff } from '../../proxy/policy/retry.ts';
 import { KEY_HEADER, ownFacts } from '../spec/balancer.ts';
 import type { FailoverSpec, OutlierSpec } from '../spec/failover.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
@@ -40,7 +41,7 @@ function plainConfig(spec: SidecarSpec, sidecar: number): SidecarConfig {
     ...base,
     balancer: { ...balancerConfig(balancer), ...ownFacts(spec.localities, sidecar) },
     health: health === undefined || health === null ? null : { ...DEFAULT_HEALTH, ...health },
-    retry: { ...base.retry, ...retry },
+    retry: { ...base.retry, ...retry, ...fitBackoff(base.retry, retry ?? {}) },
     timeout: { ...base.timeout, ...timeout },
     ...failoverConfig(spec),
     tag: tag ?? base.tag,

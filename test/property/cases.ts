@@ -80,15 +80,15 @@ export function policyCase(): fc.Arbitrary<Case> {
   const outlier = fc.record({
     intervalMs: fc.constantFrom(50, 200),
     baseEjectionMs: fc.constantFrom(50, 200),
-    maxEjectionMs: fc.constantFrom(0, 500),
-    maxEjectionPercent: fc.constantFrom(0, 10, 34, 50, 100),
+    maxEjectionMs: fc.constantFrom(200, 500),
+    maxEjectionPercent: fc.constantFrom(1, 10, 34, 50, 100),
     cap: fc.constantFrom('a50' as const, 'envoy' as const, 'envoy_at_least_one' as const),
     consecutiveErrors: fc.integer({ min: 1, max: 5 }),
     consecutiveGatewayErrors: fc.constantFrom(0, 2),
   });
   const circuitBreaker = fc.record({
     maxRequests: fc.constantFrom(2, 10, 1_000),
-    maxPending: fc.constantFrom(0, 1, 100),
+    maxPending: fc.constantFrom(0, 1, 2),
     maxRetries: fc.constantFrom(0, 1),
     endpointMaxRequests: fc.constantFrom(0, 2),
   });

@@ -6,7 +6,7 @@ import type { SidecarSpec } from '../../spec/scenario.ts';
 import { EndpointsFile } from './endpoints-file.ts';
 
 /** The file has them as a scenario does. */
-const FAILOVER_SECTIONS = [
+export const FAILOVER_SECTIONS = [
   'outlier',
   'retryThrottling',
   'hedging',

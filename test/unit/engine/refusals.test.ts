@@ -104,6 +104,39 @@ describe('the mesh', () => {
   });
 });
 
+describe('what the sidecar would refuse of its own configuration', () => {
+  test.each<[object, RegExp]>([
+    [{ helth: {} }, /no setting 'helth'.*the nearest is health/],
+    [
+      { hedging: {}, retry: { attempts: 2 } },
+      /retried or hedged.*mesh\.sidecar, retry\.attempts.*leave hedging out/,
+    ],
+    [{ retry: { atempts: 2 } }, /unknown key "atempts" at retry.*the nearest is attempts/],
+    [{ retry: { perTryTimeoutMs: 9 }, timeout: { callMs: 8 } }, /may take 9 ms, and the call 8 ms/],
+    [{ balancer: { name: 'random', panicThreshold: 0.5 } }, /without health checks/],
+    [{ balancer: { name: 'maglev', tableSize: 100 } }, /cannot be filled evenly.*balancer\.tableSize/],
+    [{ health: { mode: 'watch', unhealthyThreshold: 2 } }, /counts at once.*health\.unhealthyThreshold/],
+    [{ outlier: { maxEjectionPercent: 0 } }, /nobody may be ejected/],
+    [{ loadShed: {} }, /no limit of calls in flight/],
+    [{ rateLimit: { status: 7 } }, /7 is none of 8, 14/],
+    [{ waitForReady: { maxPending: 6 }, circuitBreaker: { maxPending: 5 } }, /never reached/],
+    [
+      {
+        clusters: { b: { instances: [2], hedging: {}, retry: { attempts: 2 } } },
+        routes: [{ cluster: 'b' }],
+      },
+      /clusters\.b\.retry\.attempts/,
+    ],
+    [
+      { clusters: { b: { instances: [2] } }, routes: [{ cluster: 'default' }] },
+      /no route leads to the cluster b/,
+    ],
+    [{ discovery: { kind: 'xds', backoffBaseMs: 50, backoffMaxMs: 20 } }, /"20" is not a number from 50/],
+  ])('%j', (sidecar, words) => {
+    expect(refusal('refused', { ...GOOD, mesh: { ...GOOD.mesh, sidecar } }).toString()).toMatch(words);
+  });
+});
+
 describe('load and checks', () => {
   test.each<Row>([
     ['no load', { load: undefined }, /it has no load/],
