@@ -55,7 +55,8 @@ export function arbitraryFaults(options: FaultArbitraryOptions): fc.Arbitrary<Fa
     .tuple(
       fc.subarray(
         kinds.filter(
-          (kind) => !/^(sidecar|registry)\./.test(kind) && (sidecars > 0 || !kind.startsWith('xds.')),
+          (kind) =>
+            !/^(sidecar|registry)\.|^xds\.routes$/.test(kind) && (sidecars > 0 || !kind.startsWith('xds.')),
         ),
         { minLength: 1 },
       ),

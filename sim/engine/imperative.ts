@@ -42,6 +42,7 @@ export function meshFor({ conductor, plan, faults, startLoad }: BodyHooks, place
         faults.length,
         plan.roster,
         where,
+        plan.mesh,
       );
       const spare = plan.mesh.instanceNames.length - plan.roster.size;
       if (spare < 0) {

@@ -35,6 +35,7 @@ export function faultMenu<R>(
       drop: (target, options = {}) => emit('xds.drop', target, options),
       reorder: (target, options = {}) => emit('xds.reorder', target, options),
       pin: (target, options = {}) => emit('xds.pin', target, options),
+      routes: (routes) => emit('xds.routes', 'plane', { routes }),
       silence: (target, options = {}) => emit('xds.silence', target, options),
     },
     registry: {

@@ -5,10 +5,12 @@ import type { FaultDefinition } from '../faults/definition.ts';
 import { FAULT_KINDS, FAULTS } from '../faults/index.ts';
 import { numberIn, scenarioError, show } from '../faults/params.ts';
 import type { FaultSpec, FaultMenu, Scenario } from '../spec/scenario.ts';
+import type { RoutingSpec } from '../spec/routing.ts';
 import type { MeshPlan } from '../spec/world.ts';
 import { faultMenu } from './menu.ts';
 import { Roster } from './roster.ts';
 import { type FullLoad, readChecks, readLoad, readService, readSidecar } from './validate.ts';
+import { readReroute } from './validate-routing.ts';
 import { groupFacts } from './validate-groups.ts';
 import { loadFacts } from './validate-load-reports.ts';
 
@@ -71,7 +73,10 @@ export function planScenario(scenario: Scenario): Plan {
   for (const fault of listFaults(scenario, place)) {
     const where = `${place}, faults, ${fault.kind} of ${show(fault.target)} at ${fault.atMs} ms`;
     refuseOutside(fault, load, where);
-    const planned = planFault(fault, faults.length, roster, where);
+    const planned = planFault(fault, faults.length, roster, where, {
+      sidecar,
+      instances: settings.instances,
+    });
     faults.push(planned.fault);
     for (const control of planned.controls) controls.push({ ...control, order: controls.length });
   }
@@ -105,6 +110,7 @@ export function planFault(
   index: number,
   roster: Roster,
   place: string,
+  mesh: Pick<MeshPlan, 'sidecar' | 'instances'>,
 ): { fault: PlannedFault; controls: TimedControl[] } {
   const code = FAULT_KINDS.indexOf(spec.kind);
   const definition = FAULTS[code];
@@ -117,6 +123,7 @@ export function planFault(
       ? numberIn(spec.params, 'count', place, { min: 1, max: 10_000, whole: true, fallback: 1 })
       : 0;
   const struck = roster.strike(definition, spec.target, count, place, `${spec.atMs} ms`);
+  if (definition.on === 'plane') readReroute(mesh, params as Pick<RoutingSpec, 'routes'>, place);
   const atNs = toNs(spec.atMs);
   const instances = struck.filter((one) => one.instance >= 0).map((one) => one.instance);
   const sidecars = struck.filter((one) => one.sidecar >= 0).map((one) => one.sidecar);

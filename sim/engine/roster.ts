@@ -38,7 +38,8 @@ export class Roster {
   strike(definition: FaultDefinition, target: unknown, count: number, place: string, when: string): Strike[] {
     const { kind } = definition;
     this.#refuseWithoutSource(kind, place);
-    if (definition.on === 'registry') return [{ instance: -1, sidecar: -1, dead: false, turn: 0 }];
+    if (definition.on === 'registry' || definition.on === 'plane')
+      return [{ instance: -1, sidecar: -1, dead: false, turn: 0 }];
     if (definition.on === 'sidecar') return this.#strikeSidecars(kind, target, place, when);
     const instances =
       definition.on === 'service' ? this.#add(target, count, place, when) : this.#find(kind, target, place);

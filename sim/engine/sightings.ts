@@ -7,6 +7,7 @@ import type { PlannedFault } from './plan.ts';
 const ATTEMPTS_MAX = 256;
 /** Keys of sidecars go downwards from here, those of instances upwards from 0. */
 const SIDECARS = -2;
+const NOBODY = -1;
 
 interface Sight {
   fault: PlannedFault;
@@ -52,6 +53,12 @@ export class Sightings {
     if (this.#sights.size === 0) return;
     const ofSidecar = event.kind === Kind.sidecarState || event.kind === Kind.config;
     const key = ofSidecar ? SIDECARS - event.sidecar : event.instance;
+    this.#judgeAt(key, event);
+    // What happens to the control plane shows at any sidecar.
+    if (event.kind === Kind.config) this.#judgeAt(NOBODY, event);
+  }
+
+  #judgeAt(key: number, event: EventView): void {
     const sights = this.#sights.get(key);
     if (sights === undefined) return;
     for (const sight of sights) this.#judge(sight, event);

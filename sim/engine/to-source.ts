@@ -39,8 +39,11 @@ const clock = (time: unknown): FaultMenu<string> =>
   ) as FaultMenu<string>;
 
 function faultSource({ atMs, kind, target, params }: FaultSpec): string {
-  const given = Object.keys(params).length === 0 ? '' : `, ${literal(params)}`;
-  return `at(${literal(atMs)}).${kind}(${literal(target)}${given})`;
+  const given = Object.keys(params).length === 0 ? [] : [literal(params)];
+  const told = kind === 'xds.routes' ? [literal(params['routes'])] : given;
+  // The one registry or control plane of a mesh is not named.
+  const parts = target === 'registry' || target === 'plane' ? told : [literal(target), ...told];
+  return `at(${literal(atMs)}).${kind}(${parts.join(', ')})`;
 }
 
 function checkSource({ name, params }: CheckSpec): string {

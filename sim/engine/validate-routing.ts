@@ -1,6 +1,7 @@
 /** Reads what a scenario says about clusters and routes: what leads nowhere is refused before the run, with what was meant. */
 import { scenarioError, show } from '../faults/params.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
+import { whyUntellable } from '../plane/mesh-plan.ts';
 import { readFailover } from './validate-failover.ts';
 import { DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
 
@@ -40,6 +41,43 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
   const known = taken.size < instances ? [DEFAULT_CLUSTER, ...names] : names;
   if (routes.length === 0) throw scenarioError('no route leads to a cluster', `${place}.routes`, 'add one');
   routes.forEach((route, index) => readRoute(route, known, `${place}.routes.${index}`));
+}
+
+/** What a control plane has to tell at the start: xDS must have words for it, and every cluster must be in it. */
+export function readTold(sidecar: SidecarSpec, place: string): void {
+  refuseUntellable(sidecar, sidecar.routes, place);
+  if (sidecar.routes === undefined) return;
+  const named = new Set(
+    sidecar.routes.flatMap(({ cluster, split, mirror }) => [
+      cluster,
+      ...Object.keys(split ?? {}),
+      mirror?.cluster,
+    ]),
+  );
+  const idle = Object.keys(sidecar.clusters ?? {}).find((name) => !named.has(name));
+  if (idle === undefined) return;
+  throw scenarioError(`no route leads to the cluster ${idle}`, place, 'give it a weight of 0 in a split');
+}
+
+/** Other routes at run time, between the clusters of the start. */
+export function readReroute(
+  { sidecar, instances }: { sidecar: SidecarSpec; instances: number },
+  { routes }: Pick<RoutingSpec, 'routes'>,
+  place: string,
+): void {
+  if (sidecar.routes === undefined)
+    throw scenarioError('there are no routes to replace', place, 'write mesh: { sidecar: { routes } }');
+  readRouting(
+    { ...(sidecar.clusters && { clusters: sidecar.clusters }), routes: routes ?? [] },
+    instances,
+    place,
+  );
+  refuseUntellable(sidecar, routes, place);
+}
+
+function refuseUntellable(sidecar: SidecarSpec, routes: SidecarSpec['routes'], place: string): void {
+  const why = whyUntellable(sidecar, routes);
+  if (why !== null) throw scenarioError(why, place, 'the sidecars follow a control plane: say it otherwise');
 }
 
 function readRoute(route: RouteSpec, known: readonly string[], place: string): void {

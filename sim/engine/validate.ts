@@ -7,7 +7,7 @@ import { readBalancer } from './validate-balancer.ts';
 import { readFailover } from './validate-failover.ts';
 import { readOwnLocalities, readServiceGroups } from './validate-groups.ts';
 import { readLoadReports } from './validate-load-reports.ts';
-import { readRouting } from './validate-routing.ts';
+import { readRouting, readTold } from './validate-routing.ts';
 
 /** A load with every default filled in. */
 export type FullLoad = LoadSpec & {
@@ -108,11 +108,12 @@ export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { 
   for (const service of Object.values(spec.mesh.services)) readRouting(sidecar, service.instances, at);
   if (sidecar.discovery !== undefined) {
     readDiscovery(sidecar.discovery, at);
-    if (sidecar.clusters !== undefined)
+    if (sidecar.discovery.kind === 'xds') readTold(sidecar, at);
+    else if (sidecar.clusters !== undefined)
       throw scenarioError(
         "'discovery' and 'clusters' are given",
         at,
-        'a control plane or registry tells of one cluster: give one of them',
+        'a registry tells of one cluster: give one of them',
       );
   }
   judgeSidecar(sidecar, at);

@@ -1,4 +1,5 @@
 /** What a fault may do to a world, as plain data. A fault is a pure list of timed controls; both worlds carry them out. */
+import type { RouteSpec } from '../spec/routing.ts';
 
 /** What the network between the sidecars and one instance does to traffic. One effect per fault; effects add up. */
 export type NetworkEffect =
@@ -53,6 +54,8 @@ export type Control =
   | { op: 'fail'; instance: number; fault: number; rule: FailRule | null }
   | { op: 'sidecar'; instance: -1; sidecar: number; act: SidecarAct }
   | { op: 'xds'; instance: -1; sidecar: number; fault: number; effect: XdsEffect | null }
+  /** The control plane tells all sidecars of other routes. */
+  | { op: 'routes'; instance: -1; routes: readonly RouteSpec[] }
   | { op: 'registry'; instance: -1; act: 'crash' | 'start' }
   /** What the instance says to the registry gets lost. */
   | { op: 'mute'; instance: number; fault: number; muted: boolean };

@@ -27,7 +27,7 @@ export interface FaultDefinition<P = never> {
   readonly kind: string;
   readonly impact: FaultImpact;
   /** `service`: it makes new instances, so its target is a service and not an instance. */
-  readonly on: 'instance' | 'service' | 'sidecar' | 'registry';
+  readonly on: 'instance' | 'service' | 'sidecar' | 'registry' | 'plane';
   /** A start of the same instance ends this fault (a killed instance is healed by a restart). */
   readonly healedByStart?: boolean;
   /** Checks and completes parameters. Throws MeshwrightError MW_SCENARIO that names `place` and the remedy. */

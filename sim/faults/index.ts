@@ -15,7 +15,7 @@ import { remove } from './remove.ts';
 import { resetConnections } from './reset-connections.ts';
 import { restart } from './restart.ts';
 import { crashSidecar, drainSidecar, hotRestartSidecar, reloadSidecar } from './sidecar-faults.ts';
-import { delayXds, dropXds, nackXds, pinXds, reorderXds, silenceXds } from './xds-faults.ts';
+import { delayXds, dropXds, nackXds, pinXds, reorderXds, routesXds, silenceXds } from './xds-faults.ts';
 
 export const FAULTS: readonly FaultDefinition[] = [
   kill,
@@ -43,6 +43,7 @@ export const FAULTS: readonly FaultDefinition[] = [
   muteRegistry,
   relist,
   pinXds,
+  routesXds,
 ];
 
 /** Names of all faults, in the order of their codes. */

@@ -5,10 +5,15 @@
 import { CONFIG_EVENTS, type EventView, Kind } from '../journal/events.ts';
 import type { XdsEffect } from './controls.ts';
 import { defineFault, type FaultDefinition } from './definition.ts';
-import { flag, onlyKnown, positiveNs } from './params.ts';
+import type { RouteSpec } from '../spec/routing.ts';
+import { flag, onlyKnown, positiveNs, scenarioError, show } from './params.ts';
 
 type Params = Readonly<Record<string, unknown>>;
 type Sign = (typeof CONFIG_EVENTS)[number];
+
+/** As the journal tells types of resources. */
+const ROUTES_TYPE = 3;
+const ARRIVED = (['told', 'late', 'older'] as const).map((event) => CONFIG_EVENTS.indexOf(event));
 
 /** Whatever it says arrives `by` later, in order. */
 export const delayXds = lasting('delay', ['by'], ['late'], (params, place) => ({
@@ -36,6 +41,27 @@ export const silenceXds = lasting('silence', ['cut'], ['silent', 'cut'], (params
   kind: 'silence',
   cut: flag(params, 'cut', place, false),
 }));
+
+/** Calls go other ways from now on, as the control plane tells all sidecars. */
+export const routesXds = defineFault<{ routes: readonly RouteSpec[] }>({
+  kind: 'xds.routes',
+  impact: 'degraded',
+  on: 'plane',
+  parse(params, place) {
+    onlyKnown(params, ['routes'], place);
+    const { routes } = params;
+    if (Array.isArray(routes)) return { routes: routes as readonly RouteSpec[] };
+    throw scenarioError(
+      `'routes' is ${show(routes)}`,
+      place,
+      'give a list of routes, as mesh.sidecar has it',
+    );
+  },
+  steps: ({ routes }) => [{ afterNs: 0, control: { op: 'routes', instance: -1, routes } }],
+  observed: ({ kind, code, detail }) =>
+    kind === Kind.config && detail === ROUTES_TYPE && ARRIVED.includes(code) ? 1 : 0,
+  allSigns: 1,
+});
 
 function lasting(
   name: XdsEffect['kind'],

@@ -4,20 +4,21 @@
  */
 import type { XdsEffect } from '../faults/controls.ts';
 import type { CONFIG_EVENTS } from '../journal/events.ts';
-import type { Endpoint } from '../../proxy/policy/config.ts';
+import { DEFAULT_CLUSTER } from '../spec/routing.ts';
+import type { SidecarSpec } from '../spec/scenario.ts';
 import { buildMessages } from '../../proxy/xds/build.ts';
 import { type Codec, ENDPOINTS, type Variant } from '../../proxy/xds/messages.ts';
 import { XdsServer } from '../../proxy/xds/server.ts';
 import { type Messages, Snapshot } from '../../proxy/xds/snapshot.ts';
+import { meshPlan, type Sets } from './mesh-plan.ts';
 import { PlaneSession, type SessionOut } from './session.ts';
-
-/** The listener that sidecars follow. */
-export const LISTENER_NAME = 'front';
 
 export type ConfigEvent = (typeof CONFIG_EVENTS)[number];
 
 export interface PlaneOptions {
   service: string;
+  /** With its clusters and routes. */
+  sidecar: SidecarSpec;
   codec: Codec;
   /** What may stand in a message's place and is none. */
   garbage: unknown;
@@ -36,13 +37,16 @@ export class Plane {
   readonly #unparsable: Codec;
   /** By sidecar: what it is told whatever changes. */
   readonly #pinned = new Map<number, Snapshot>();
+  #routes: SidecarSpec['routes'];
+  #sets: Sets = new Map([[DEFAULT_CLUSTER, []]]);
   #messages: Messages;
   #responses = 0;
 
   constructor(options: PlaneOptions) {
     const { codec, garbage } = options;
     this.options = options;
-    this.#messages = this.#messagesOf([]);
+    this.#routes = options.sidecar.routes;
+    this.#messages = this.#messagesOf(this.#sets);
     this.server = new XdsServer(codec, 1, this.#messages);
     this.#unparsable = {
       ...codec,
@@ -51,9 +55,20 @@ export class Plane {
     };
   }
 
-  /** The truth changed. */
-  changed(endpoints: readonly Endpoint[]): void {
-    this.#messages = this.#messagesOf(endpoints);
+  /** Members changed. */
+  changed(sets: Sets): void {
+    this.#sets = sets;
+    this.#revise();
+  }
+
+  /** Calls go other ways from now on. */
+  reroute(routes: NonNullable<SidecarSpec['routes']>): void {
+    this.#routes = routes;
+    this.#revise();
+  }
+
+  #revise(): void {
+    this.#messages = this.#messagesOf(this.#sets);
     const snapshot = this.server.revise(this.#messages);
     if (snapshot !== null) for (const session of this.#sessions) session.revise(snapshot);
   }
@@ -107,7 +122,8 @@ export class Plane {
 
   /** The truth of now, spoilt: whoever took it would have one endpoint that cannot be. */
   spoilt(unparsable: boolean): Snapshot {
-    const bad = this.#messagesOf([{ address: '0.0.0.0:0', id: 'nobody', draining: false }]);
+    const nobody = [{ address: '0.0.0.0:0', id: 'nobody', draining: false }];
+    const bad = this.#messagesOf(new Map([...this.#sets.keys()].map((name) => [name, nobody])));
     const messages = { ...this.#messages, [ENDPOINTS]: bad[ENDPOINTS] ?? [] };
     return new Snapshot(
       this.server.snapshot.serial,
@@ -116,14 +132,8 @@ export class Plane {
     );
   }
 
-  #messagesOf(endpoints: readonly Endpoint[]): Messages {
-    const { service, codec } = this.options;
-    const plans = endpoints.map(({ address, id, draining, weight, priority, locality, localityWeight }) => ({
-      ...{ address, id, priority, locality, localityWeight },
-      ...(draining ? { health: 'draining' as const } : {}),
-      ...(weight === undefined || weight === 1 ? {} : { weight }),
-    }));
-    const listeners = { [LISTENER_NAME]: { routes: [{ cluster: service }] } };
-    return buildMessages({ clusters: { [service]: { endpoints: plans } }, listeners }, codec);
+  #messagesOf(sets: Sets): Messages {
+    const { service, sidecar, codec } = this.options;
+    return buildMessages(meshPlan(service, sidecar, this.#routes, sets), codec);
   }
 }

@@ -6,7 +6,9 @@ import { type ConfigEvent, Plane } from '../plane/plane.ts';
 import type { PlaneSession, Request, Response } from '../plane/session.ts';
 import { adsService, PROTO_CODEC } from '../../proxy/discovery/xds-protos.ts';
 import { TYPES, type TypeUrl, type Variant } from '../../proxy/xds/messages.ts';
+import type { MeshPlan } from '../spec/world.ts';
 import type { Recorder } from './recorder.ts';
+import type { EndpointEntry } from './sidecar/endpoints-file.ts';
 
 /** A field of 127 octets that is not there. */
 const GARBAGE = Buffer.from([0x0a, 0x7f]);
@@ -23,11 +25,12 @@ export class RealControlPlane {
   readonly #nowNs: () => number;
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(service: string, recorder: Recorder, nowNs: () => number) {
+  constructor({ service, sidecar }: MeshPlan, recorder: Recorder, nowNs: () => number) {
     this.#recorder = recorder;
     this.#nowNs = nowNs;
     this.plane = new Plane({
       service,
+      sidecar,
       codec: PROTO_CODEC,
       garbage: GARBAGE,
       nowNs,
@@ -38,6 +41,12 @@ export class RealControlPlane {
       StreamAggregatedResources: (stream: Stream) => this.#serve(stream, 'sotw'),
       DeltaAggregatedResources: (stream: Stream) => this.#serve(stream, 'delta'),
     });
+  }
+
+  /** The members of each cluster. */
+  changed(sets: ReadonlyMap<string, readonly EndpointEntry[]>): void {
+    const whole = (one: EndpointEntry) => ({ draining: false, ...one });
+    this.plane.changed(new Map([...sets].map(([cluster, entries]) => [cluster, entries.map(whole)])));
   }
 
   start(): Promise<void> {

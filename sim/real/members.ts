@@ -16,8 +16,8 @@ export class Members {
   readonly #onChange: (instance: number, state: MemberState) => void;
   readonly #states = new Map<number, MemberState>();
   readonly #addresses = new Map<number, string>();
-  /** Told the set of the default cluster with each write. */
-  onSet: (entries: readonly EndpointEntry[]) => void = () => undefined;
+  /** Told the set of each cluster with each write. */
+  onSets: (sets: ReadonlyMap<string, readonly EndpointEntry[]>) => void = () => undefined;
 
   constructor(
     folder: string,
@@ -64,12 +64,14 @@ export class Members {
 
   #write(): void {
     const present = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
+    const sets = new Map<string, readonly EndpointEntry[]>();
     for (const [cluster, file] of this.#files) {
       const own = present.filter(([instance]) => clusterOfInstance(this.#routing, instance) === cluster);
       const entries = own.map(([instance, state]) => this.#entry(instance, state));
       file.write(entries);
-      if (cluster === DEFAULT_CLUSTER) this.onSet(entries);
+      sets.set(cluster, entries);
     }
+    this.onSets(sets);
   }
 
   #entry(instance: number, state: MemberState): EndpointEntry {

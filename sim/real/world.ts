@@ -93,10 +93,9 @@ class RealWorld implements World {
     if (discovery?.kind === 'registry')
       this.#registry = new RegistryDriver(discovery, table, (...parts) => this.note(...parts));
     if (discovery?.kind === 'xds') {
-      const controlPlane = new RealControlPlane(mesh.service, recorder, this.#clock);
+      const controlPlane = new RealControlPlane(mesh, recorder, this.#clock);
       this.#controlPlane = controlPlane;
-      this.#members.onSet = (entries) =>
-        controlPlane.plane.changed(entries.map((one) => ({ draining: false, ...one })));
+      this.#members.onSets = (sets) => controlPlane.changed(sets);
     }
     this.#sidecars = new SidecarFleet({
       mesh,
@@ -230,6 +229,7 @@ class RealWorld implements World {
       return this.#sidecars.act(control.sidecar, control.act, () => this.#retarget());
     if (control.op === 'xds')
       return this.#controlPlane?.plane.set(control.sidecar, control.fault, control.effect);
+    if (control.op === 'routes') return this.#controlPlane?.plane.reroute(control.routes);
     if (control.op === 'registry') return this.#registry?.act(control.act);
     const { instance } = control;
     const driver = this.#driver();

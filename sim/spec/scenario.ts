@@ -2,7 +2,7 @@
 import type { Duration } from '../base/units.ts';
 import type { BalancerName, BalancerSpec } from './balancer.ts';
 import type { CheckSpec } from './check.ts';
-import type { RoutingSpec } from './routing.ts';
+import type { RouteSpec, RoutingSpec } from './routing.ts';
 import type { RegistrySpec } from './registry.ts';
 import type { FailoverSpec } from './failover.ts';
 
@@ -202,6 +202,8 @@ export interface XdsMenu<R = FaultSpec> {
   reorder(target: SidecarTarget, options?: For): R;
   /** It is told of the mesh as it stood when the fault began, also on a new stream. */
   pin(target: SidecarTarget, options?: For): R;
+  /** It tells all of other routes from now on: those of `mesh.sidecar.clusters`. */
+  routes(routes: readonly RouteSpec[]): R;
   /** It takes nothing and says nothing; `cut`: its streams break, and it cannot be reached. */
   silence(target: SidecarTarget, options?: { cut?: boolean } & For): R;
 }

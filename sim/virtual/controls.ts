@@ -4,7 +4,7 @@ import type { Discovery } from './discovery.ts';
 import type { Instance } from './instance.ts';
 
 export function applyControl(
-  control: Exclude<Control, { op: 'sidecar' | 'xds' | 'registry' | 'mute' }>,
+  control: Exclude<Control, { op: 'sidecar' | 'xds' | 'routes' | 'registry' | 'mute' }>,
   instance: Instance,
   discovery: Discovery,
 ): void {

@@ -30,7 +30,9 @@ const DRAIN_MS = 1_000;
 /** `sidecar`: which of them. */
 export function sidecarConfig(spec: SidecarSpec, sidecar: number): SidecarConfig {
   const plain = (one: SidecarSpec): SidecarConfig => plainConfig(one, sidecar);
-  return { ...plain(spec), routing: routingConfig(spec, plain) };
+  // What follows a control plane is told its clusters and routes by it.
+  const routing = spec.discovery?.kind === 'xds' ? null : routingConfig(spec, plain);
+  return { ...plain(spec), routing };
 }
 
 /** The same without routes. */

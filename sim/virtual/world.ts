@@ -80,7 +80,7 @@ class VirtualWorld implements World {
     this.#sidecars = new Sidecars(replicas, surroundings, make, drainDelayMs);
     const { discovery } = mesh.sidecar;
     const { instanceNames, weights = [], groups = [], sidecar, service } = mesh;
-    if (discovery?.kind === 'xds') this.#plane = new XdsPlane(kernel, discovery, service);
+    if (discovery?.kind === 'xds') this.#plane = new XdsPlane(kernel, discovery, service, sidecar);
     else if (discovery?.kind === 'registry')
       this.#registry = new RegistryPlane(kernel, discovery, service, this.#instances, instanceNames, weights);
     const source = this.#plane ?? this.#registry;
@@ -152,6 +152,7 @@ class VirtualWorld implements World {
     if (this.#stopped) return;
     if (control.op === 'sidecar') this.#sidecars.apply(control.sidecar, control.act);
     else if (control.op === 'xds') this.#plane?.set(control.sidecar, control.fault, control.effect);
+    else if (control.op === 'routes') this.#plane?.reroute(control.routes);
     else if (control.op === 'registry') this.#registry?.act(control.act);
     else if (control.op === 'mute') this.#registry?.mute(control.instance, control.fault, control.muted);
     else applyControl(control, this.#instance(control.instance), this.#discovery);

@@ -1,5 +1,5 @@
 /** One virtual sidecar that follows the control plane: its client core, and the time between the two. */
-import { LISTENER_NAME } from '../plane/plane.ts';
+import { LISTENER_NAME } from '../plane/mesh-plan.ts';
 import type { PlaneSession, Request } from '../plane/session.ts';
 import { DEFAULT_XDS } from '../../proxy/xds/client-config.ts';
 import { XdsClient } from '../../proxy/xds/client.ts';

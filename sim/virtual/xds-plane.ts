@@ -2,8 +2,8 @@
 import type { XdsEffect } from '../faults/controls.ts';
 import { CONFIG_EVENTS, Kind } from '../journal/events.ts';
 import { type ConfigEvent, Plane } from '../plane/plane.ts';
-import { DEFAULT_CLUSTER } from '../spec/routing.ts';
-import type { XdsSpec } from '../spec/scenario.ts';
+import type { RouteSpec } from '../spec/routing.ts';
+import type { SidecarSpec, XdsSpec } from '../spec/scenario.ts';
 import { PLAIN_CODEC, TYPES, type TypeUrl } from '../../proxy/xds/messages.ts';
 import type { Announcer, Sets } from './discovery.ts';
 import type { Kernel } from './kernel.ts';
@@ -15,11 +15,12 @@ export class XdsPlane implements Announcer {
   readonly spec: XdsSpec;
   readonly plane: Plane;
 
-  constructor(kernel: Kernel, spec: XdsSpec, service: string) {
+  constructor(kernel: Kernel, spec: XdsSpec, service: string, sidecar: SidecarSpec) {
     this.kernel = kernel;
     this.spec = spec;
     this.plane = new Plane({
       service,
+      sidecar,
       codec: PLAIN_CODEC,
       garbage: null,
       nowNs: () => kernel.nowNs,
@@ -29,7 +30,11 @@ export class XdsPlane implements Announcer {
   }
 
   changed(sets: Sets): void {
-    this.plane.changed(sets.get(DEFAULT_CLUSTER) ?? []);
+    this.plane.changed(sets);
+  }
+
+  reroute(routes: readonly RouteSpec[]): void {
+    this.plane.reroute(routes);
   }
 
   attach(host: SidecarHost): void {

@@ -18,6 +18,16 @@ const SPOILT = "at(1000).xds.nack('sidecar/0', { for: 1000 })";
 const UNPARSABLE = "at(1000).xds.nack('sidecar/0', { for: 1000, unparsable: true })";
 const CUT = "at(1000).xds.silence('sidecar/0', { for: 500, cut: true })";
 
+/** Calls of 1.2 s each; the control plane tells of these routes between two clusters. */
+const routed = (faults: string): string =>
+  `{ worlds: ['virtual'],
+     mesh: { services: { greeter: { instances: 4, latency: load.constant(1200) } }, sidecar: { retry: { attempts: 1 },
+       discovery: { kind: 'xds' }, clusters: { canary: { instances: [2, 3] } },
+       routes: [{ split: { default: 1, canary: 0 } }] } },
+     load: load.open({ ratePerSecond: 200, forMs: 3000 }), faults: (at) => [${faults}], checks: [check.noLostRequests()] }`;
+const TO_DEFAULT = "at(500).xds.routes([{ cluster: 'default' }])";
+const TO_CANARY = "at(1500).xds.routes([{ cluster: 'canary' }])";
+
 const EXHIBITS: Exhibit[] = [
   {
     name: 'drops-its-last-good-set-with-a-nack',
@@ -85,6 +95,33 @@ const EXHIBITS: Exhibit[] = [
     check: 'noCallsToDeparted',
     words:
       /Sidecar 0 sent an attempt to greeter\/1 at 3\.\d+ s, \d+ ms after it had left discovery; 100 ms were allowed/,
+  },
+  {
+    name: 'routes-to-a-cluster-before-its-endpoints-are-there',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'target.clusters.every((name) => this.#isKnown(name))',
+        becomes: 'true',
+      },
+    ],
+    scenario: routed(`${TO_DEFAULT}, ${TO_CANARY}`),
+    check: 'noLostRequests',
+    words: /\d+ of 600 calls failed/,
+  },
+  {
+    name: 'cuts-the-calls-of-a-cluster-that-is-named-no-more',
+    changes: [
+      {
+        file: 'proxy/core/contexts.js',
+        line: 'const needed = new Set(this.#leaving.filter((context) => this.#isNeeded(context)));',
+        becomes:
+          'for (const context of this.#leaving) for (const call of context.callRecords()) if (call.stream !== null) call.endHere("cancelled", 14, "gone"); const needed = new Set();',
+      },
+    ],
+    scenario: routed(TO_CANARY),
+    check: 'noLostRequests',
+    words: /\d+ of 600 calls failed/,
   },
   {
     name: 'takes-an-older-version',

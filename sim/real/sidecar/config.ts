@@ -1,5 +1,5 @@
 /** From what a scenario says of its sidecar to the configuration file that the sidecar's process reads. */
-import { LISTENER_NAME } from '../../plane/plane.ts';
+import { LISTENER_NAME } from '../../plane/mesh-plan.ts';
 import { groupSettings, KEY_HEADER, ownFacts } from '../../spec/balancer.ts';
 import type { FailoverSpec } from '../../spec/failover.ts';
 import type { SidecarSpec } from '../../spec/scenario.ts';
@@ -34,7 +34,8 @@ export function sidecarConfig(
     config['discovery'] = { ...defined(spec.discovery), server: source?.listen, listener: LISTENER_NAME };
   if (spec.discovery?.kind === 'registry')
     config['discovery'] = { kind: 'registry', address: source?.listen, service: source?.service };
-  if (spec.routes === undefined) return config;
+  // What follows a control plane is told its clusters and routes by it.
+  if (spec.routes === undefined || spec.discovery?.kind === 'xds') return config;
   config['clusters'] = Object.fromEntries(
     Object.entries(spec.clusters ?? {}).map(([name, cluster]) => [
       name,

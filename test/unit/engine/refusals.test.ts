@@ -14,6 +14,8 @@ const GOOD = {
   checks: [noLostRequests()],
 };
 
+const FOLLOWING = { discovery: { kind: 'xds' } };
+
 function refusal(name: unknown, spec: unknown): MeshwrightError {
   try {
     defineScenario(name as string, spec as Parameters<typeof defineScenario>[1]);
@@ -93,6 +95,54 @@ describe('the mesh', () => {
       'a variant that is none',
       { mesh: { ...GOOD.mesh, sidecar: { discovery: { kind: 'xds', variant: 'both' } } } },
       /unknown variant "both"/,
+    ],
+    [
+      'a cluster of a control plane that no route leads to',
+      {
+        mesh: {
+          ...GOOD.mesh,
+          sidecar: { ...FOLLOWING, clusters: { b: { instances: [1] } }, routes: [{ cluster: 'default' }] },
+        },
+      },
+      /no route leads to the cluster b.*give it a weight of 0/,
+    ],
+    [
+      'a section of a cluster that xDS has no word for',
+      {
+        mesh: {
+          ...GOOD.mesh,
+          sidecar: {
+            ...FOLLOWING,
+            clusters: { b: { instances: [1], health: {} } },
+            routes: [{ cluster: 'b' }],
+          },
+        },
+      },
+      /clusters\.b\.health: it cannot be told over xDS/,
+    ],
+    [
+      'a match that xDS has no word for',
+      {
+        mesh: {
+          ...GOOD.mesh,
+          sidecar: { ...FOLLOWING, routes: [{ match: { method: 'Get' }, cluster: 'default' }] },
+        },
+      },
+      /service \* with method Get cannot be told over xDS/,
+    ],
+    [
+      'a registry and clusters',
+      {
+        mesh: {
+          ...GOOD.mesh,
+          sidecar: {
+            discovery: { kind: 'registry' },
+            clusters: { b: { instances: [1] } },
+            routes: [{ cluster: 'b' }],
+          },
+        },
+      },
+      /'discovery' and 'clusters' are given/,
     ],
     [
       'versions that are neither',
@@ -250,6 +300,35 @@ describe('faults', () => {
       faults((at) => [at(5).xds.drop('sidecar/0')]),
       /follow no control plane/,
     ],
+    [
+      'routes of a control plane that nobody follows',
+      faults((at) => [at(5).xds.routes([{ cluster: 'default' }])]),
+      /follow no control plane/,
+    ],
+    [
+      'other routes where there are none',
+      {
+        ...faults((at) => [at(5).xds.routes([{ cluster: 'default' }])]),
+        mesh: { ...GOOD.mesh, sidecar: FOLLOWING },
+      },
+      /there are no routes to replace/,
+    ],
+    ...(
+      [
+        [[{ cluster: 'b' }], /there is no cluster "b"/],
+        [[], /no route leads to a cluster/],
+        [[{ cluster: 'default', rateLimit: {} }], /routes\.0\.rateLimit: it cannot be told over xDS/],
+      ] as const
+    ).map(
+      ([routes, words]): Row => [
+        `other routes: ${JSON.stringify(routes)}`,
+        {
+          ...faults((at) => [at(5).xds.routes(routes as never)]),
+          mesh: { ...GOOD.mesh, sidecar: { ...FOLLOWING, routes: [{ cluster: 'default' }] } },
+        },
+        words,
+      ],
+    ),
     [
       'a fault of a registry that nobody follows',
       faults((at) => [at(5).registry.crash()]),

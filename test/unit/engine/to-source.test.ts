@@ -76,3 +76,19 @@ test('the first line is the command with its seed; only what is used is imported
   expect(lines[1]).toBe("import { check, load, scenario } from 'meshwright';");
   expect(lines.join('\n')).not.toContain('faults');
 });
+
+test('what happens to the one registry or control plane of a mesh is said without a target', () => {
+  const of = (kind: 'xds' | 'registry', faults: (at: any) => any[]): string => {
+    const routes = kind === 'xds' ? { routes: [{ cluster: 'default' }] } : {};
+    const mesh = { services: { greeter: { instances: 1 } }, sidecar: { discovery: { kind }, ...routes } };
+    const rest = { load: load.closed({ clients: 1, forMs: 100 }), checks: [check.noLostRequests()] };
+    return toSource(defineScenario('plain', { mesh, ...rest, faults } as never) as Scenario, 5);
+  };
+  expect(of('xds', (at) => [at(5).xds.routes([{ cluster: 'default' }])])).toContain(
+    "at(5).xds.routes([{ cluster: 'default' }])",
+  );
+  expect(of('registry', (at) => [at(5).registry.crash({ down: 50 })])).toContain(
+    'at(5).registry.crash({ down: 50 })',
+  );
+  expect(of('registry', (at) => [at(5).registry.crash()])).toContain('at(5).registry.crash()');
+});

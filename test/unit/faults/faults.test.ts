@@ -48,7 +48,7 @@ test('the codes of faults in journals never change', () => {
     ...['resetConnections', 'bandwidth', 'partition'],
     ...['sidecar.drain', 'sidecar.reload', 'sidecar.hotRestart', 'sidecar.crash'],
     ...['xds.delay', 'xds.nack', 'xds.drop', 'xds.reorder', 'xds.silence'],
-    ...['registry.crash', 'registry.mute', 'relist', 'xds.pin'],
+    ...['registry.crash', 'registry.mute', 'relist', 'xds.pin', 'xds.routes'],
   ]);
 });
 
@@ -227,4 +227,19 @@ test.each<[string, Params, object, (typeof CONFIG_EVENTS)[number]]>([
   });
   expect(shows(kind, params, [CONFIG(event)])).toBe(true);
   expect(shows(kind, params, [CONFIG('told')])).toBe(false);
+});
+
+test('xds.routes is told to all, and shows by routes that arrive', () => {
+  const definition = definitionOf('xds.routes');
+  const routes = [{ cluster: 'default' }];
+  const site = { instance: -1, sidecar: -1, fault: 0, dead: false, turn: 0 };
+  expect(definition.steps(definition.parse({ routes }, 'here') as never, site)).toEqual([
+    { afterNs: 0, control: { op: 'routes', instance: -1, routes } },
+  ]);
+  expect(() => definition.parse({ routes: 7 }, 'here')).toThrow("'routes' is 7");
+  const arriving = (event: (typeof CONFIG_EVENTS)[number], detail: number) => [{ ...CONFIG(event), detail }];
+  expect(shows('xds.routes', { routes }, arriving('told', 3))).toBe(true);
+  expect(shows('xds.routes', { routes }, arriving('late', 3))).toBe(true);
+  expect(shows('xds.routes', { routes }, arriving('told', 1))).toBe(false);
+  expect(shows('xds.routes', { routes }, arriving('acked', 3))).toBe(false);
 });
