@@ -2,7 +2,7 @@
  * check.noThunderingHerd (FO-33). What was away and comes back is not run over. To one instance, and to the control plane (as streams):
  * (1) one sidecar makes at most `perSecondMax` attempts to connect in any second; (2) all sidecars together make at most `burstMax`
  * repeated ones in any `windowMs`. The first attempt after a connection was lost, or after an instance became known, comes when it
- * comes and does not count in (2). (3) With `rushMax`: an instance that became pickable under load has at most so many times its share,
+ * comes and does not count in (2), and one more connection beside others does not count at all. (3) With `rushMax`: an instance that became pickable under load has at most so many times its share,
  * by weight, of the sidecar's next 20 N first picks (N: instances pickable then); calls run where nobody is, too.
  */
 import { CONFIG_EVENTS, ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
@@ -14,6 +14,7 @@ import { Stalls } from './stalls.ts';
 
 const DIALLING = ENDPOINT_CHANGES.indexOf('dialling');
 const CONNECTED = ENDPOINT_CHANGES.indexOf('connected');
+const DISCONNECTED = ENDPOINT_CHANGES.indexOf('disconnected');
 const ADDED = ENDPOINT_CHANGES.indexOf('added');
 const OPENING = CONFIG_EVENTS.indexOf('opening');
 const TOLD: readonly number[] = (['told', 'late', 'older', 'spoilt'] as const).map((one) =>
@@ -78,6 +79,8 @@ interface Goal {
   /** By sidecar: its attempts, and whether the next one is a first one. */
   readonly of: Recent[];
   readonly isFirst: boolean[];
+  /** By sidecar: it has a connection; one more for its calls is no return. */
+  readonly isUp: boolean[];
 }
 
 class NoThunderingHerd implements CheckRun {
@@ -111,8 +114,13 @@ class NoThunderingHerd implements CheckRun {
     this.#rush?.onEvent(event);
     if (event.kind !== Kind.endpointChanged || event.instance < 0) return;
     const goal = this.#goal(event.instance, instanceNames[event.instance] ?? String(event.instance));
-    if (event.code === DIALLING) this.#attempted(goal, event);
-    else if (event.code === CONNECTED || event.code === ADDED) goal.isFirst[event.sidecar] = true;
+    if (event.code === DIALLING) {
+      if (goal.isUp[event.sidecar] !== true) this.#attempted(goal, event);
+    } else if (event.code === DISCONNECTED) goal.isUp[event.sidecar] = false;
+    else if (event.code === CONNECTED || event.code === ADDED) {
+      goal.isFirst[event.sidecar] = true;
+      goal.isUp[event.sidecar] = event.code === CONNECTED;
+    }
   }
 
   finish(): Verdict {
@@ -156,6 +164,7 @@ class NoThunderingHerd implements CheckRun {
       repeated: new Recent(burstMax),
       of: Array.from({ length: this.#context.sidecars }, () => new Recent(perSecondMax)),
       isFirst: Array.from({ length: this.#context.sidecars }, () => true),
+      isUp: Array.from({ length: this.#context.sidecars }, () => false),
     });
   }
 

@@ -42,10 +42,25 @@ describe('FO-33: noThunderingHerd', () => {
     expect(two.verdict(herd()).outcome).toBe('holds');
     const script = new Herd().dial(FIRST).at(50);
     for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.saw(0, 'connected', sidecar);
+    for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.saw(0, 'disconnected', sidecar);
     expect(script.dial([100, 100, 100, 100, 100, 100]).dial([200, 240]).verdict(herd())).toMatchObject({
       outcome: 'holds',
       exercised: 2,
     });
+  });
+
+  test('connections beside one that stands, for more calls, do not count', () => {
+    const busy = (): Script => {
+      const script = new Herd().dial(FIRST).at(10);
+      for (let sidecar = 0; sidecar < SIDECARS; sidecar++) script.saw(0, 'connected', sidecar);
+      return script;
+    };
+    const more = (script: Script): Script => {
+      for (let dials = 0; dials < 7; dials++) script.at(20).saw(0, 'dialling', 0);
+      return script;
+    };
+    expect(more(busy()).verdict(herd()).outcome).toBe('not exercised');
+    expect(more(busy().saw(0, 'disconnected', 0)).verdict(herd()).outcome).toBe('violated');
   });
 
   test('one sidecar tries only so often in a second, the first time too', () => {
