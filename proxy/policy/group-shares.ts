@@ -96,8 +96,7 @@ function shareWithin(level: readonly GroupCounts[], share: number, config: Share
 /** By weight, which shrinks with the locality's health (Envoy); where localities mean nothing, by number. */
 function weightIn({ localities, overprovisioning }: ShareConfig): (group: GroupCounts) => number {
   if (localities === 'ignore') return ({ pickable }) => pickable;
-  return ({ localityWeight, well, total }) =>
-    localityWeight * Math.min(1, (overprovisioning * well) / (total || 1));
+  return ({ localityWeight, well, total }) => localityWeight * Math.min(1, (overprovisioning * well) / total);
 }
 
 /**

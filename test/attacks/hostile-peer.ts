@@ -10,9 +10,11 @@ export class HostilePeer {
   #unread: Buffer = Buffer.alloc(0);
   #greeted = false;
   readonly #seen = new Set<number>();
+  readonly #arrived: () => void;
 
-  /** `step`: carries one out. */
-  constructor(row: HostileUpstream, step: (step: Step) => void) {
+  /** `step`: carries one out; `arrived`: told of each request. */
+  constructor(row: HostileUpstream, step: (step: Step) => void, arrived: () => void = () => {}) {
+    this.#arrived = arrived;
     this.#row = row;
     this.#step = step;
   }
@@ -42,6 +44,7 @@ export class HostilePeer {
   }
 
   #frame(type: number, flags: number, id: number): void {
+    if (type === 1) this.#arrived();
     if (type > 1 || this.#seen.has(id)) return;
     if (this.#row.request !== 'open' && (flags & 1) === 0) return;
     this.#seen.add(id);

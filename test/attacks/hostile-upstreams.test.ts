@@ -97,7 +97,7 @@ const mix = fc.record({
 });
 const BIG = Buffer.alloc(3_000_000, 1);
 
-test('TE-06: any mix of them beside an honest one: every call ends once, and then nothing is left', () => {
+test('TE-05, TE-06: any mix of them beside an honest one: every call ends once, and then nothing is left', () => {
   const ended = { calls: 0, ok: 0 };
   fc.assert(
     fc.property(mix, ({ hostile, honest, attempts, perTryTimeoutMs, hedges, calls }) => {
@@ -126,7 +126,11 @@ test('TE-06: any mix of them beside an honest one: every call ends once, and the
         if (status === 0) ended.ok++;
       }
       rig.advance(10_000);
-      const { callsStarted, callsEnded, callsByStatus } = rig.sidecar.stats();
+      const { callsStarted, callsEnded, callsByStatus, ...stats } = rig.sidecar.stats();
+      expect(rig.arrived).toBeLessThanOrEqual(stats.attemptsStarted);
+      expect(stats.attemptsStarted - rig.arrived).toBeLessThanOrEqual(
+        stats.attemptsLost + stats.attemptsUnprocessed,
+      );
       expect([callsStarted, callsEnded]).toEqual([calls.length, calls.length]);
       expect(callsByStatus.reduce((sum, count) => sum + count)).toBe(calls.length);
       // Half a frame that a hostile peer left is held for as long as its connection lives.

@@ -39,6 +39,8 @@ interface Wire {
 
 export class UpstreamRig {
   nowNs = 1e9;
+  /** Requests that came to upstreams. */
+  arrived = 0;
   /** Connections that upstreams accepted, by address. */
   readonly dials = new Map<string, number>();
   readonly sidecar: Sidecar;
@@ -203,7 +205,11 @@ export class UpstreamRig {
 
   #meet(port: UpstreamPort, ours: Connection, row: HostileUpstream): void {
     let said: Step[] = [];
-    const peer = new HostilePeer(row, (step) => void said.push(step));
+    const peer = new HostilePeer(
+      row,
+      (step) => void said.push(step),
+      () => void this.arrived++,
+    );
     this.#wires.set(port, {
       ours,
       move: () => {
@@ -256,7 +262,10 @@ export class UpstreamRig {
   #honestServer(): Connection {
     const server: Connection = this.#connection('server', {
       ...QUIET,
-      onHeaders: (stream) => server.sendHeaders(stream, RESPONSE, false),
+      onHeaders: (stream) => {
+        this.arrived++;
+        server.sendHeaders(stream, RESPONSE, false);
+      },
       onData: (stream, bytes, endStream) => {
         server.sendData(stream, bytes, false);
         server.consume(stream, bytes.length);

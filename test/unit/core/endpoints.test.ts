@@ -1,3 +1,4 @@
+import { seeded } from '../policy/members.ts';
 import { describe, expect, it } from 'vitest';
 import type { Observer } from '../../../proxy/core/observer.ts';
 import { DEFAULT_BALANCER } from '../../../proxy/policy/config.ts';
@@ -104,6 +105,34 @@ describe('endpoints', () => {
     mesh.pass(1_000 * MS);
     mesh.cut('a');
     expect(mesh.dialled).toHaveLength(1);
+  });
+
+  it('TE-10, TE-12: through any churn the endpoints that are told of are the members, and those that are gone leave no trace', () => {
+    const mesh = new FakeMesh([]);
+    const random = seeded(1);
+    let names: string[] = [];
+    const sizes: number[] = [];
+    for (let round = 0; round < 300; round++) {
+      const first = round * 7;
+      names = Array.from({ length: 1 + Math.floor(random() * 30) }, (_, i) => `e${first + i}`);
+      const draining = names.filter(() => random() < 0.2);
+      mesh.endpoints(names, draining);
+      for (const id of names) if (random() < 0.2 && mesh.links.get(id)?.closed === false) mesh.cut(id);
+      mesh.pass(3_000 * MS);
+      const told = mesh.sidecar.clusters();
+      const connected = names.filter((id) => mesh.links.get(id)?.closed === false);
+      const alive = connected.filter((id) => !draining.includes(id));
+      expect(told.map(({ id }) => id)).toEqual(names);
+      expect(told.filter((one) => one.pickable).map(({ id }) => id)).toEqual(alive);
+      expect(told.filter((one) => one.draining).map(({ id }) => id)).toEqual(draining);
+      expect(told.filter((one) => one.connected).map(({ id }) => id)).toEqual(connected);
+      expect(mesh.sidecar.stats().connectionsUpstream).toBe(
+        told.reduce((sum, one) => sum + one.connections, 0),
+      );
+      sizes.push(Object.keys(mesh.sidecar.stats()).length);
+    }
+    expect(new Set(sizes).size).toBe(1);
+    expect(mesh.sidecar.stats().timersArmed).toBe(0);
   });
 
   it('DC-01, DC-02: a removed endpoint gets no new call and finishes what it has', () => {

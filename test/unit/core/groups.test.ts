@@ -36,6 +36,15 @@ const at = (id: string, priority: number, more: Partial<Endpoint> = {}): Endpoin
 });
 
 describe('groups in the machine', () => {
+  it('LB-01: there are none where neither priority nor locality means anything: one round robin over all', () => {
+    const flat = { priorities: 'ignore', localities: 'ignore' } as const;
+    const mesh = meshOf([at('a', 0), at('b', 1, { locality: 'far' }), at('c', 2)], flat);
+    expect(visits(mesh, 9)).toEqual({ a: 3, b: 3, c: 3 });
+    mesh.silent = true;
+    mesh.cut('b');
+    expect(visits(mesh, 8)).toEqual({ a: 4, c: 4 });
+  });
+
   it('LB-20: calls leave a priority whose endpoints are lost, and come back', () => {
     const mesh = meshOf([at('a', 0), at('b', 0), at('c', 1)]);
     expect(visits(mesh, 10)).toEqual({ a: 5, b: 5 });

@@ -96,6 +96,39 @@ describe('weights from load reports', () => {
     expect(Math.abs(bad - 200)).toBeLessThan(5);
   });
 
+  it('LB-26: what the application says of its load counts before the CPU', () => {
+    const crowd = new Crowd(2, { blackoutMs: 0 });
+    const told = (at: number, applicationUtilization: number, cpuUtilization: number): void =>
+      crowd.balancer.reported?.(crowd.members[at] as TestMember, crowd.nowNs, {
+        applicationUtilization,
+        cpuUtilization,
+        callsPerSecond: 100,
+        errorsPerSecond: 0,
+      });
+    told(0, 1, 0.1);
+    told(1, 0.25, 0.9);
+    crowd.run(3);
+    expect(Math.abs((crowd.run(10)[1] as number) - 800)).toBeLessThan(5);
+  });
+
+  it('LB-26: however far apart weights are, nobody is starved and nobody counts more than 100,000 times', () => {
+    const crowd = new Crowd(3, { blackoutMs: 0 });
+    const [low, high, other] = crowd.members as [TestMember, TestMember, TestMember];
+    crowd.report(low, 1, 1e6);
+    crowd.report(other, 1, 1);
+    crowd.report(high, 1e9, 1);
+    crowd.run(3);
+    crowd.report(low, 1, 1e9);
+    crowd.report(high, 1e9, 1e-3);
+    crowd.run(3);
+    const [first = 0, second = 0] = crowd.run(40);
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(second).toBeGreaterThan(3_900);
+    expect(
+      [low, high].map(({ standing }) => standing.weight).every((weight) => weight >= 1 && weight <= 100_000),
+    ).toBe(true);
+  });
+
   it('a report without calls or utilization changes nothing, and so does one of nobody', () => {
     const crowd = new Crowd(2, { blackoutMs: 0 });
     const [a, b] = crowd.members as [TestMember, TestMember];

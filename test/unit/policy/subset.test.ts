@@ -72,6 +72,12 @@ describe('subsets', () => {
     ).toEqual(names(chosen));
   });
 
+  it('those that drain are all there still where there are fewer than it takes', () => {
+    const subset = new Subset(3, 'me');
+    const all = [endpoint(1), endpoint(2), endpoint(3, { draining: true }), endpoint(4, { draining: true })];
+    expect(names(subset.select(all))).toEqual(names(all));
+  });
+
   it('LB-25: an address that stands there twice takes one place; few endpoints are all used', () => {
     const subset = new Subset(4, 'me');
     const twice = fleet(12).flatMap((one) => [one, { ...one, id: 'again' }]);

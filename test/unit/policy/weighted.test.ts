@@ -210,6 +210,32 @@ describe('weighted round robin', () => {
     }
   });
 
+  it('LB-15: of the less busy of two: one that leaves in its slow start begins anew when it comes back', () => {
+    const [old, fresh] = setOf([1, 1]) as [TestMember, TestMember];
+    const balancer = new LeastRequest<TestMember>(2, new SlowStart(16_000, 0.125), seeded(1));
+    fresh.pickable = false;
+    balancer.membersChanged([old, fresh], [old, fresh], []);
+    const share = (atMs: number): number => {
+      let picks = 0;
+      for (let call = 0; call < 100; call++) if (balancer.pick((atMs + call) * 1e6) === fresh) picks++;
+      return picks;
+    };
+    const turn = (pickable: boolean): void => {
+      fresh.pickable = pickable;
+      balancer.memberChanged(fresh);
+    };
+    share(0);
+    share(17_000);
+    turn(true);
+    share(20_000);
+    expect(Math.abs(share(32_000) - 43)).toBeLessThan(5);
+    turn(false);
+    expect(share(33_000)).toBe(0);
+    turn(true);
+    expect(Math.abs(share(34_000) - 11)).toBeLessThan(5);
+    expect(Math.abs(share(60_000) - 50)).toBeLessThan(5);
+  });
+
   it('slow start of one that leaves meanwhile begins anew, and weights count on top', () => {
     const [old, fresh] = setOf([1, 3]) as [TestMember, TestMember];
     fresh.pickable = false;

@@ -1,10 +1,15 @@
 /** Bounds that no flood shows: commands never cause events, ids end, idleness ends, a full output stops new streams. */
 import { describe, expect, test } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
-import type { LinkStream } from '../../../proxy/wire/link.ts';
-import { Drive, REQUEST, call, data, frame, headers, settings, uint32 } from './kit.ts';
+import { Connection } from '../../../proxy/wire/connection.ts';
+import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
+import { Drive, REQUEST, call, data, frame, frames, headers, settings, uint32 } from './kit.ts';
 
 const ping = frame(6, 0, 0, Buffer.alloc(8));
+const REPLY: readonly [string, string][] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+];
 
 describe('client role', () => {
   test('resets by command cause no event, however many wait unread', () => {
@@ -91,14 +96,7 @@ describe('idleness', () => {
 });
 
 describe('the first window', () => {
-  const reply = headers(
-    1,
-    [
-      [':status', '200'],
-      ['content-type', 'application/grpc'],
-    ],
-    false,
-  );
+  const reply = headers(1, REPLY, false);
   const opened = () => new Drive({ role: 'client', open: 1, consume: false, take: false });
   const increments = (drive: Drive) =>
     drive
@@ -154,6 +152,26 @@ describe('the first window', () => {
     equal.take();
     equal.connection.widen(equal.streams[0] as LinkStream);
     expect(increments(equal)).toEqual([]);
+  });
+
+  test('nothing is credited any more once the connection has ended, not even by a stream that is still to hear of it', () => {
+    const events: LinkEvents = {
+      onHeaders() {},
+      onData() {},
+      onTrailers() {},
+      onReset: () => streams.forEach((stream) => client.consume(stream, 5_000)),
+      onDrained() {},
+      onCapacity() {},
+      onClose() {},
+    };
+    const client: Connection = new Connection('client', events);
+    const streams = [1, 3].map(() => client.openStream(null, headerBlock(REQUEST), -1, 0, true));
+    client.handleBytes(
+      Buffer.concat([settings(), reply, data(1, 5_000), headers(3, REPLY, false), data(3, 5_000)]),
+    );
+    client.takeOutput();
+    client.handleEof();
+    expect(frames(Buffer.from(client.takeOutput())).map(({ type }) => type)).toEqual([]);
   });
 
   test('a peer reads while little waits to be written', () => {
