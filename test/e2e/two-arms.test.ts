@@ -86,11 +86,10 @@ describe.each(['virtual', 'real'] as const)('in the %s world', (world) => {
       .sort((a, b) => a.call - b.call)
       .map(({ call, tNs }) => (tNs - (start.get(call) ?? 0)) / 1e6);
     // 10 kB each way at 50 kB/s: 200 ms there and, where both ways are limited, 200 ms back.
-    expect(Math.max(...tookMs.slice(0, 2))).toBeLessThan(190);
-    for (const took of tookMs.slice(2)) {
-      expect(took).toBeGreaterThan(180);
-      expect(took).toBeLessThan(1_500);
-    }
+    const [before, during] = [tookMs.slice(0, 2), tookMs.slice(2)];
+    expect(during.length).toBeGreaterThan(3);
+    expect(Math.min(...during)).toBeGreaterThan(180);
+    expect(Math.min(...before)).toBeLessThan(Math.min(...during));
   });
 
   test('a fail rule for all methods fails calls and leaves health checks alone', async () => {
