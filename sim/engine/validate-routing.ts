@@ -2,7 +2,6 @@
 import { scenarioError, show } from '../faults/params.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 import { whyUntellable } from '../plane/mesh-plan.ts';
-import { readFailover } from './validate-failover.ts';
 import { DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
 
 const TARGETS_MAX = 1_000;
@@ -26,7 +25,6 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
     }
     if (!Array.isArray(own) || own.length === 0)
       throw scenarioError('it has no instances', at, 'list their numbers');
-    readFailover(clusters[name] as SidecarSpec, at);
     for (const instance of own as readonly unknown[]) {
       if (!Number.isInteger(instance) || Number(instance) < 0 || Number(instance) >= instances) {
         throw scenarioError(`there is no instance ${show(instance)}`, at, `there are 0 to ${instances - 1}`);
@@ -82,7 +80,6 @@ function refuseUntellable(sidecar: SidecarSpec, routes: SidecarSpec['routes'], p
 
 function readRoute(route: RouteSpec, known: readonly string[], place: string): void {
   const { cluster, split, mirror } = route;
-  readFailover(route as SidecarSpec, place);
   if ((cluster === undefined) === (split === undefined)) {
     throw scenarioError(
       'it leads nowhere, or has both cluster and split',

@@ -3,8 +3,6 @@ import { scenarioError, show } from '../faults/params.ts';
 import type { RegistrySpec } from '../spec/registry.ts';
 import type { LoadSpec, ScenarioSpec, ServiceSpec, SidecarSpec, Latency, XdsSpec } from '../spec/scenario.ts';
 import { judgeSidecar } from '../real/sidecar/judge.ts';
-import { readBalancer } from './validate-balancer.ts';
-import { readFailover } from './validate-failover.ts';
 import { readOwnLocalities, readServiceGroups } from './validate-groups.ts';
 import { readLoadReports } from './validate-load-reports.ts';
 import { readRouting, readTold } from './validate-routing.ts';
@@ -76,35 +74,9 @@ function readLatency(latency: Latency, place: string): void {
 export function readSidecar(spec: ScenarioSpec, place: string): SidecarSpec & { replicas: number } {
   const sidecar = spec.mesh.sidecar ?? {};
   const at = `${place}, mesh.sidecar`;
-  const { replicas = 1, balancer, health, retry, timeout } = sidecar;
+  const { replicas = 1 } = sidecar;
   whole(replicas, 'replicas', at, 1, SIDECARS_MAX);
-  if (balancer !== undefined) readBalancer(balancer, at);
   for (const service of Object.values(spec.mesh.services)) readOwnLocalities(sidecar, service, at);
-  if (health !== undefined && health !== null) {
-    optional(health.intervalMs, 'health.intervalMs', at, 1, 3_600_000);
-    optional(health.timeoutMs, 'health.timeoutMs', at, 1, 3_600_000);
-    optional(health.unhealthyThreshold, 'health.unhealthyThreshold', at, 1, 100);
-    optional(health.healthyThreshold, 'health.healthyThreshold', at, 1, 100);
-    optional(health.jitter, 'health.jitter', at, 0, 1);
-    if (!['check', 'watch', 'tcp', undefined].includes(health.mode)) {
-      throw scenarioError(`'health.mode' is ${show(health.mode)}`, at, 'write check, watch or tcp');
-    }
-  }
-  if (retry !== undefined) {
-    optional(retry.attempts, 'retry.attempts', at, 1, 5);
-    optional(retry.budget, 'retry.budget', at, 0, 1);
-    optional(retry.budgetMinConcurrent, 'retry.budgetMinConcurrent', at, 0, 1_000_000);
-    optional(retry.backoffBaseMs, 'retry.backoffBaseMs', at, 0, 60_000);
-    optional(retry.backoffMaxMs, 'retry.backoffMaxMs', at, 0, 600_000);
-    optional(retry.perTryTimeoutMs, 'retry.perTryTimeoutMs', at, 0, 600_000);
-    for (const status of retry.retryableStatuses ?? []) whole(status, 'retry.retryableStatuses', at, 1, 16);
-  }
-  optional(sidecar.drainDelayMs, 'drainDelayMs', at, 0, 3_600_000);
-  optional(sidecar.drainMs, 'drainMs', at, 0, 3_600_000);
-  optional(timeout?.callMs, 'timeout.callMs', at, 0, 3_600_000);
-  optional(timeout?.callMaxMs, 'timeout.callMaxMs', at, 0, 3_600_000);
-  optional(timeout?.connectMs, 'timeout.connectMs', at, 1, 600_000);
-  readFailover(sidecar, at);
   for (const service of Object.values(spec.mesh.services)) readRouting(sidecar, service.instances, at);
   if (sidecar.discovery !== undefined) {
     readDiscovery(sidecar.discovery, at);

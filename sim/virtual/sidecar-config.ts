@@ -42,13 +42,19 @@ function plainConfig(spec: SidecarSpec, sidecar: number): SidecarConfig {
   return {
     ...base,
     balancer: { ...balancerConfig(balancer), ...ownFacts(spec.localities, sidecar) },
-    health: health === undefined || health === null ? null : { ...DEFAULT_HEALTH, ...health },
+    health: healthConfig(health),
     retry: { ...base.retry, ...retry, ...fitBackoff(base.retry, retry ?? {}) },
     timeout: { ...base.timeout, ...timeout },
     ...failoverConfig(spec),
     tag: tag ?? base.tag,
     drainMs: drainMs ?? DRAIN_MS,
   };
+}
+
+/** An interval of 0 switches the checks off, as in the configuration file. */
+function healthConfig(health: SidecarSpec['health']): SidecarConfig['health'] {
+  if (health === undefined || health === null || health.intervalMs === 0) return null;
+  return { ...DEFAULT_HEALTH, ...health };
 }
 
 function balancerConfig(spec: SidecarSpec['balancer']): BalancerConfig {

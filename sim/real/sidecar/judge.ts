@@ -32,6 +32,13 @@ export function judgeSidecar(spec: SidecarSpec, place: string): void {
     const remedy = `the nearest is ${nearestName(stranger, KEYS)}; it has ${KEYS.join(', ')}`;
     throw scenarioError(`there is no setting '${stranger}'`, place, remedy);
   }
+  // Who follows a control plane hears of routes from it; what they say of policies is judged all the same.
+  const { discovery, ...rest } = spec;
+  if (discovery !== undefined) judge(spec, place);
+  if (discovery === undefined || spec.routes !== undefined) judge(rest, place);
+}
+
+function judge(spec: SidecarSpec, place: string): void {
   const source = { listen: '127.0.0.1:1', service: 'any' };
   const endpoints = spec.discovery === undefined ? { endpoints: 'endpoints.json' } : {};
   // What is written is what is read: as the file of a real sidecar.

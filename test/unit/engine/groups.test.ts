@@ -105,17 +105,32 @@ describe('refused', () => {
       'a dialect',
       {},
       balancer({ priorities: 'grpc' }),
-      /'balancer\.priorities' is "grpc".*envoy, a56, ignore/,
+      /balancer\.priorities: "grpc" is none of envoy, a56, ignore/,
     ],
-    ['a mode', {}, balancer({ localities: 'zone' }), /'balancer\.localities' is "zone"/],
-    ['less than all', {}, balancer({ overprovisioning: 0.9 }), /'balancer\.overprovisioning' is 0\.9/],
-    ['half an endpoint', {}, balancer({ subsetSize: 2.5 }), /'balancer\.subsetSize' is 2\.5/],
-    ['learning in turn', {}, balancer({ loadReports: true }), /round_robin has no setting 'loadReports'/],
+    ['a mode', {}, balancer({ localities: 'zone' }), /balancer\.localities: "zone" is none of/],
+    [
+      'less than all',
+      {},
+      balancer({ overprovisioning: 0.9 }),
+      /balancer\.overprovisioning: 0\.9 is not a number from 1/,
+    ],
+    [
+      'half an endpoint',
+      {},
+      balancer({ subsetSize: 2.5 }),
+      /balancer\.subsetSize: 2\.5 is not a whole number/,
+    ],
+    [
+      'learning in turn',
+      {},
+      balancer({ loadReports: true }),
+      /round_robin has no use for balancer\.loadReports/,
+    ],
     [
       'a blackout of nothing',
       {},
       balancer({ blackoutMs: 5 }, 'weighted_round_robin'),
-      /'balancer\.blackoutMs' is of learned weights.*add loadReports/,
+      /blackoutMs is of weights learned.*add loadReports/,
     ],
     ['a floor of nothing', {}, balancer({ slowStartFloor: 0.5 }, 'least_request'), /there is no slow start/],
     [
@@ -128,7 +143,7 @@ describe('refused', () => {
       'more than a whole',
       {},
       balancer({ priorities: 'a56', overprovisioning: 2 }),
-      /'balancer\.overprovisioning' means nothing to priorities: 'a56'/,
+      /priorities: a56 knows no overprovisioning/,
     ],
     ['no load', { loadReports: {} }, {}, /greeter\.loadReports.*give either capacity/],
     [
@@ -144,7 +159,7 @@ describe('refused', () => {
       'both slow start and blackout',
       {},
       balancer({ slowStartMs: 5, loadReports: true }, 'weighted_round_robin'),
-      /'loadReports' and 'slowStartMs' are given/,
+      /have a blackout instead of slow start/,
     ],
   ])('%s', (_what, service, sidecar, words) => {
     expect(() => plan(service, sidecar)).toThrow(expect.objectContaining({ code: 'MW_SCENARIO' }) as Error);

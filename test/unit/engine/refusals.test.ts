@@ -48,7 +48,7 @@ describe('the mesh', () => {
     [
       'a setting that the balancer does not have',
       { mesh: { ...GOOD.mesh, sidecar: { balancer: { name: 'maglev', choices: 2 } } } },
-      /the balancer maglev has no setting 'choices'/,
+      /the balancer maglev has no use for balancer.choices/,
     ],
     [
       'a weight of nothing',
@@ -58,17 +58,17 @@ describe('the mesh', () => {
     [
       'no such balancer',
       { mesh: { ...GOOD.mesh, sidecar: { balancer: 'fastest' as 'random' } } },
-      /unknown balancer "fastest"/,
+      /there is no balancer "fastest"/,
     ],
     [
       'six attempts',
       { mesh: { ...GOOD.mesh, sidecar: { retry: { attempts: 6 } } } },
-      /retry\.attempts' is 6/,
+      /retry\.attempts: 6 is not a whole number from 1 to 5/,
     ],
     [
-      'a budget above one',
-      { mesh: { ...GOOD.mesh, sidecar: { retry: { budget: 2 } } } },
-      /retry\.budget' is 2/,
+      'too large a budget',
+      { mesh: { ...GOOD.mesh, sidecar: { retry: { budget: 101 } } } },
+      /retry\.budget: 101 is not a number from 0 to 100/,
     ],
     ['no sidecar', { mesh: { ...GOOD.mesh, sidecar: { replicas: 0 } } }, /'replicas' is 0/],
     [
@@ -156,6 +156,19 @@ describe('the mesh', () => {
 
 describe('what the sidecar would refuse of its own configuration', () => {
   test.each<[object, RegExp]>([
+    [{ outlier: 3 }, /wrong at outlier/],
+    [
+      {
+        discovery: { kind: 'xds' },
+        clusters: { b: { instances: [2] } },
+        routes: [{ cluster: 'b', retry: { attempts: 9 } }],
+      },
+      /routes\.0\.retry\.attempts: 9 is not/,
+    ],
+    [{ outlier: { maxEjectionPercent: 101 } }, /outlier\.maxEjectionPercent: 101 is not/],
+    [{ outlier: { cap: 'other' } }, /"other" is none of a50, envoy/],
+    [{ outlier: { errorStatuses: [17] } }, /outlier\.errorStatuses/],
+    [{ outlier: { successRate: { minHosts: -1 } } }, /outlier\.successRate\.minHosts: -1 is not/],
     [{ helth: {} }, /no setting 'helth'.*the nearest is health/],
     [
       { hedging: {}, retry: { attempts: 2 } },
