@@ -103,7 +103,7 @@ it.each([
   [{}, 'no endpoint is given'],
   [{ upstream: '127.0.0.1:1' }, 'no address to listen on'],
   [{ upstream: 'nowhere', listen: '127.0.0.1:0' }, 'not HOST:PORT'],
-  [{ upstream: '127.0.0.1:1', listen: '127.0.0.1:0', 'drain-ms': 'soon' }, 'not a number'],
+  [{ upstream: '127.0.0.1:1', listen: '127.0.0.1:0', 'drain-ms': 'soon' }, 'not a whole number'],
   [{ upstream: '127.0.0.1:1', listen: '127.0.0.1:0', admin: '0.0.0.0:1' }, 'not a loopback address'],
 ])('bad flags %j are told with a fix', async (flags, text) => {
   await expect(startSidecar(flags)).rejects.toThrow(text);

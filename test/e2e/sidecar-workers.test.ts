@@ -232,8 +232,8 @@ it('one worker, the default: no further process', async () => {
 
 const LISTEN = ['--listen', '127.0.0.1:0'];
 it.each([
-  ['direct', ['--workers', '0'], '"0" is not a number from 1 to 256 (at --workers)'],
-  ['command', ['--workers', 'x'], '"x" is not a number from 1 to 256 (at --workers)'],
+  ['direct', ['--workers', '0'], '"0" is not a whole number from 1 to 256 (at --workers)'],
+  ['command', ['--workers', 'x'], '"x" is not a whole number from 1 to 256 (at --workers)'],
   ['direct', ['--workers', '1.5'], 'is not a whole number'],
   ['direct', ['--workers', '2', '--trace-fd', '3'], 'a trace comes from one process (at --trace-fd)'],
 ] as const)('%s %j is refused', async (entry, flags, message) => {
