@@ -198,7 +198,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#replacing = false;
     if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
     this.#settled();
-    if (!this.#reconnectTimer.armed) this.#dialLater(this.#failures);
+    this.#dialLater(this.#failures);
     this.update();
     if (this.#sessions.length === 0) this.#requeue();
     this.#context.releaseWaiting();
@@ -339,11 +339,12 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     const lasted = served || this.#context.nowNs - connectedNs >= LASTED_NS;
     this.#shortLived = lasted ? 0 : this.#shortLived + 1;
     if (this.#shortLived <= 1) this.#dial();
-    else if (!this.#reconnectTimer.armed) this.#dialLater(this.#shortLived - 1);
+    else this.#dialLater(this.#shortLived - 1);
     return this.#dialling !== null;
   }
 
   #dialLater(failures: number): void {
+    if (this.#reconnectTimer.armed) return;
     const { timers, nowNs, random } = this.#context;
     timers.arm(this.#reconnectTimer, nowNs, reconnectNs(failures, random()));
   }

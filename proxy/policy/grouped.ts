@@ -213,8 +213,7 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
 
   #leave(member: M): void {
     const { standing } = member;
-    const group = standing.group as Group<M> | null;
-    if (group === null) return;
+    const group = standing.group as Group<M>;
     standing.group = null;
     group.removed.push(member);
     group.total--;

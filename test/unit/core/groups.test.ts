@@ -45,6 +45,18 @@ describe('groups in the machine', () => {
     expect(visits(mesh, 8)).toEqual({ a: 4, c: 4 });
   });
 
+  it('LB-21: localities count where priorities mean nothing', () => {
+    const mesh = meshOf(
+      [at('a', 0, { locality: 'x', localityWeight: 1 }), at('b', 1, { locality: 'y', localityWeight: 3 })],
+      {
+        priorities: 'ignore',
+        localities: 'weighted',
+      },
+    );
+    const { a = 0, b = 0 } = visits(mesh, 100);
+    expect([Math.abs(a - 25) <= 2, Math.abs(b - 75) <= 2]).toEqual([true, true]);
+  });
+
   it('LB-20: calls leave a priority whose endpoints are lost, and come back', () => {
     const mesh = meshOf([at('a', 0), at('b', 0), at('c', 1)]);
     expect(visits(mesh, 10)).toEqual({ a: 5, b: 5 });

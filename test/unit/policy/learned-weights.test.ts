@@ -111,22 +111,13 @@ describe('weights from load reports', () => {
     expect(Math.abs((crowd.run(10)[1] as number) - 800)).toBeLessThan(5);
   });
 
-  it('LB-26: however far apart weights are, nobody is starved and nobody counts more than 100,000 times', () => {
-    const crowd = new Crowd(3, { blackoutMs: 0 });
-    const [low, high, other] = crowd.members as [TestMember, TestMember, TestMember];
-    crowd.report(low, 1, 1e6);
-    crowd.report(other, 1, 1);
-    crowd.report(high, 1e9, 1);
-    crowd.run(3);
-    crowd.report(low, 1, 1e9);
-    crowd.report(high, 1e9, 1e-3);
-    crowd.run(3);
-    const [first = 0, second = 0] = crowd.run(40);
-    expect(first).toBeGreaterThanOrEqual(0);
-    expect(second).toBeGreaterThan(3_900);
-    expect(
-      [low, high].map(({ standing }) => standing.weight).every((weight) => weight >= 1 && weight <= 100_000),
-    ).toBe(true);
+  it('LB-26: however far apart weights are, nobody counts less than once or more than 100,000 times', () => {
+    const crowd = new Crowd(300, { blackoutMs: 0 });
+    crowd.members.forEach((member, at) => crowd.report(member, at === 0 ? 1e9 : 1, 1));
+    crowd.run(8);
+    const weights = crowd.members.map(({ standing }) => standing.weight);
+    expect(weights[0]).toBe(100_000);
+    expect(new Set(weights.slice(1))).toEqual(new Set([1]));
   });
 
   it('a report without calls or utilization changes nothing, and so does one of nobody', () => {

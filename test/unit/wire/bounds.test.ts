@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { Connection } from '../../../proxy/wire/connection.ts';
 import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
-import { Drive, REQUEST, call, data, frame, frames, headers, settings, uint32 } from './kit.ts';
+import { Drive, PREFACE, REQUEST, call, data, frame, frames, headers, settings, uint32 } from './kit.ts';
 
 const ping = frame(6, 0, 0, Buffer.alloc(8));
 const REPLY: readonly [string, string][] = [
@@ -152,6 +152,17 @@ describe('the first window', () => {
     equal.take();
     equal.connection.widen(equal.streams[0] as LinkStream);
     expect(increments(equal)).toEqual([]);
+  });
+
+  test('nothing of the connection window is taken before SETTINGS, nor of that which they widen', () => {
+    const drive = new Drive({ preface: false });
+    expect(drive.connection.windowTakenBytes).toBe(0);
+    drive.feed(PREFACE, settings());
+    expect(drive.connection.windowTakenBytes).toBe(0);
+    drive.feed(headers(1, REQUEST, false), data(1, 7));
+    expect(drive.connection.windowTakenBytes).toBe(0);
+    const unread = new Drive({ consume: false }).feed(headers(1, REQUEST, false), data(1, 7));
+    expect(unread.connection.windowTakenBytes).toBe(7);
   });
 
   test('nothing is credited any more once the connection has ended, not even by a stream that is still to hear of it', () => {

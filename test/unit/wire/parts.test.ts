@@ -17,7 +17,7 @@ import { huffmanDecode, huffmanEncode, huffmanLength, huffmanRoom } from '../../
 import { Output } from '../../../proxy/wire/output.ts';
 import { RecentFields } from '../../../proxy/wire/recent-fields.ts';
 import { STREAM_TRANSITIONS, Stream, StreamState, StreamTable } from '../../../proxy/wire/stream.ts';
-import { requestFlaw, responseFlaw } from '../../../proxy/wire/validate.ts';
+import { requestFlaw, responseFlaw, trailersFlaw } from '../../../proxy/wire/validate.ts';
 
 const EVENTS = {
   onHeaders: () => {},
@@ -325,6 +325,13 @@ describe('what may be a message', () => {
       );
     }
   });
+});
+
+test('trailers: a length, which means nothing there, may even come twice; pseudo-headers and flawed fields may not', () => {
+  const length: [string, string] = ['content-length', '1'];
+  expect(trailersFlaw(headerBlock([length, length, ['grpc-status', '0']]))).toBe('');
+  expect(trailersFlaw(headerBlock([length, length, [':path', '/']]))).toBe('pseudo-header in trailers');
+  expect(trailersFlaw(headerBlock([['X', 'a']]))).not.toBe('');
 });
 
 test('MS-12: a timeout is written with at most eight digits, never as zero, and never shorter or a unit longer', () => {
