@@ -164,12 +164,20 @@ export class Generation implements Serving {
     const open = await sourceOpener(discovery, clusterPolicies(this.#options));
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, FIRST_SET_MS);
+      const known = (): void => {
+        this.#known = true;
+        clearTimeout(limit);
+        resolve();
+      };
       this.#source = open({
-        onRouting: (routing) => this.#setRouting(routing),
+        onRouting: (routing) => {
+          this.#setRouting(routing);
+          // No endpoints will follow.
+          if (routing?.clusters.length === 0) known();
+        },
         onEndpoints: (endpoints, cluster) => {
           this.#setEndpoints(endpoints, cluster);
-          clearTimeout(limit);
-          resolve();
+          known();
         },
         onTrouble: (trouble) => {
           if (trouble === null) this.#log.warn('discovery is well again');

@@ -3,6 +3,8 @@ import * as grpc from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
 import { ControlPlane } from '../../../proxy/control-plane/grpc-server.ts';
 import { adsService, PROTO_CODEC } from '../../../proxy/discovery/xds-protos.ts';
+import { Generation } from '../../../proxy/host/generation.ts';
+import { resolveOptions } from '../../../proxy/host/options.ts';
 import { CLUSTER, ENDPOINTS } from '../../../proxy/xds/messages.ts';
 import { at, mesh } from './rig.ts';
 
@@ -92,4 +94,13 @@ it('DC-22: of 1,000 endpoints one changes: incremental and whole responses both 
   await Promise.all([sotw.next(2), delta.next(2)]);
   expect(sotw.responses).toHaveLength(2);
   expect(delta.responses[1].resources[0].name).toBe('a');
+});
+
+it('a table without any route is known all the same: there is nothing to wait for', async () => {
+  const plane = new ControlPlane({ clusters: {}, listeners: { front: { routes: [] } } });
+  leave.push(() => plane.close());
+  const flags = { listen: '127.0.0.1:0', xds: await plane.listen('127.0.0.1:0'), 'xds-listener': 'front' };
+  const generation = await Generation.start(resolveOptions(flags), { warn: () => {} });
+  leave.push(() => generation.stop());
+  expect(generation.knowsEndpoints).toBe(true);
 });
