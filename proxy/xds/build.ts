@@ -4,7 +4,7 @@ import { clusterMessage, hashHeaderOf } from './build-cluster.ts';
 import { BY_ADS } from './build-fields.ts';
 import { routesMessage } from './build-routes.ts';
 import { CLUSTER, type Codec, ENDPOINTS, LISTENER, ROUTES } from './messages.ts';
-import type { EndpointPlan, MeshPlan } from './plan.ts';
+import type { ClusterPlan, EndpointPlan, MeshPlan } from './plan.ts';
 import { CONNECTION_MANAGER, ROUTER } from './read-resource.ts';
 import type { AssignmentShape, ConnectionManagerShape, LbEndpointShape, ListenerShape } from './shapes.ts';
 import type { Messages } from './snapshot.ts';
@@ -20,14 +20,16 @@ export function buildMessages(plan: MeshPlan, codec: Codec): Messages {
   }
   return {
     [CLUSTER]: clusters.map(([name, cluster]) => clusterMessage(name, cluster, codec)),
-    [ENDPOINTS]: clusters.map(([name, { endpoints }]) => assignmentMessage(name, endpoints)),
+    [ENDPOINTS]: clusters.map(([name, cluster]) => assignmentMessage(name, cluster)),
     [LISTENER]: listeners.map(([name, { address }]) => listenerMessage(name, address, codec)),
     [ROUTES]: listeners.map(([name, { routes }]) => routesMessage(name, routes, hashHeaders)),
   };
 }
 
 /** One group for each priority and locality, in the order of their first endpoints. */
-function assignmentMessage(name: string, endpoints: readonly EndpointPlan[]): AssignmentShape {
+function assignmentMessage(name: string, { balancer, endpoints }: ClusterPlan): AssignmentShape {
+  // An Envoy sends nothing to a locality without a weight where weights count; a sidecar takes 1.
+  const fallback = typeof balancer === 'object' && balancer.localities === 'weighted' ? 1 : undefined;
   const groups = new Map<string, EndpointPlan[]>();
   for (const endpoint of endpoints) {
     const key = `${endpoint.priority ?? 0} ${endpoint.locality ?? ''}`;
@@ -38,10 +40,13 @@ function assignmentMessage(name: string, endpoints: readonly EndpointPlan[]): As
   return {
     cluster_name: name,
     endpoints: [...groups.values()].map((group) => {
-      const { priority = 0, locality = '', localityWeight } = group[0] as EndpointPlan;
+      const { priority = 0, locality = '', localityWeight = fallback } = group[0] as EndpointPlan;
       const [region = '', zone = '', ...rest] = locality.split('/');
       return {
-        ...(locality === '' ? {} : { locality: { region, zone, sub_zone: rest.join('/') } }),
+        // An Envoy takes the weight of a locality that is there only.
+        ...(locality === '' && localityWeight === undefined
+          ? {}
+          : { locality: { region, zone, sub_zone: rest.join('/') } }),
         lb_endpoints: group.map(endpointMessage),
         ...(priority === 0 ? {} : { priority }),
         ...(localityWeight === undefined ? {} : { load_balancing_weight: { value: localityWeight } }),

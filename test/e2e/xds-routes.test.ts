@@ -188,4 +188,93 @@ describe.skipIf(missing !== null).each(['sotw', 'delta'] as const)('routes over 
       expect(await ask(client, { host: 'b.test' })).toBe('b');
     }
   });
+
+  it('every word that the file knows is taken by both', async () => {
+    const near = `127.0.0.1:${await freePort()}`;
+    const endpoints = [{ address: await instance('a') }];
+    const judged = { minHosts: 2, minRequests: 3, enforcePercent: 90 };
+    const mesh: MeshPlan = {
+      clusters: {
+        a: {
+          balancer: { name: 'ring_hash', hashHeader: 'x-user', ringSizeMax: 4_096, localities: 'weighted' },
+          timeout: { connectMs: 750 },
+          circuitBreaker: { maxRequests: 100, maxPending: 0, maxRetries: 5, endpointMaxConnections: 3 },
+          outlier: {
+            ...{
+              intervalMs: 500,
+              baseEjectionMs: 100,
+              maxEjectionMs: 1_000,
+              jitterMs: 5,
+              maxEjectionPercent: 50,
+            },
+            ...{ cap: 'envoy_at_least_one', consecutiveErrors: 3, consecutiveGatewayErrors: 2 },
+            ...{
+              successRate: { stdevFactor: 1_000, ...judged },
+              failurePercent: { thresholdPercent: 70, ...judged },
+            },
+          },
+          endpoints,
+        },
+        b: { balancer: { name: 'maglev', tableSize: 251 }, endpoints },
+        c: { balancer: { name: 'least_request', choices: 3 }, outlier: {}, circuitBreaker: {}, endpoints },
+        d: { balancer: 'random', endpoints },
+      },
+      listeners: {
+        front: {
+          address: near,
+          routes: [
+            {
+              name: 'all of it',
+              match: {
+                service: 'u.U',
+                method: 'Get',
+                headers: { 'x-a': 'v', 'x-b': 'v*', 'x-c': '*v', 'x-d': '*' },
+              },
+              split: { a: 1, b: 2, c: 0 },
+              mirror: { cluster: 'd', share: 0.5 },
+              rewrite: { service: 'v.V', authority: 'h', set: { x: '1' }, add: { y: '2' }, remove: ['z'] },
+              retry: {
+                attempts: 3,
+                retryableStatuses: [1, 4, 8, 13, 14],
+                perTryTimeoutMs: 50,
+                backoffBaseMs: 5,
+              },
+              timeout: { callMs: 100, callMaxMs: 200 },
+              hashHeader: 'x-key',
+            },
+            {
+              match: { authority: '*.in.test' },
+              cluster: 'c',
+              retry: { attempts: 1 },
+              timeout: { callMaxMs: 9 },
+            },
+            { cluster: 'a' },
+          ],
+        },
+      },
+    };
+    const plane = new ControlPlaneProcess();
+    leave.push(() => plane.end());
+    plane.write(mesh);
+    await plane.start();
+    const envoy = new EnvoyProcess(plane.folder, plane.listen, variant);
+    leave.push(() => envoy.kill());
+    const flags = ['--xds', plane.listen, '--xds-listener', 'front', '--xds-variant', variant];
+    const [sidecar] = await Promise.all([startProcess(flags), envoy.ready()]);
+    leave.push(() => sidecar.kill());
+    for (const address of [sidecar.listen, near]) {
+      const client = connect(address);
+      leave.push(() => client.close());
+      await until(
+        `an answer of ${address === near ? 'Envoy' : 'the sidecar'}`,
+        async () => (await ask(client)) === 'a',
+      );
+    }
+    expect(plane.stderr).toBe('');
+    expect(sidecar.stderr).not.toContain('refused');
+    for (const name of ['cluster_manager.cds', 'http.front.rds.front', 'listener_manager.lds'])
+      expect(await envoy.counter(`${name}.update_rejected`)).toBe(0);
+    const { discovery } = JSON.parse((await adminGet(sidecar.admin, '/clusters')).text);
+    expect(discovery).toMatchObject({ clusters: ['a', 'b', 'c', 'd'], nacks: 0 });
+  });
 });

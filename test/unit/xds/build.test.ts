@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_SIDECAR_CONFIG } from '../../../proxy/policy/config.ts';
 import { DEFAULT_BREAKER, DEFAULT_OUTLIER } from '../../../proxy/policy/failover-config.ts';
+import { PROTO_CODEC } from '../../../proxy/discovery/xds-protos.ts';
 import { buildMessages } from '../../../proxy/xds/build.ts';
-import { CLUSTER, PLAIN_CODEC, ROUTES } from '../../../proxy/xds/messages.ts';
+import { CLUSTER, ENDPOINTS, PLAIN_CODEC, ROUTES, TYPES } from '../../../proxy/xds/messages.ts';
 import type { ClusterPlan, RoutePlan } from '../../../proxy/xds/plan.ts';
 import { readResource } from '../../../proxy/xds/read-resource.ts';
 
@@ -249,4 +250,68 @@ describe('a route reads as it was written', () => {
   ])('%j is refused', (routes, said) => {
     expect(() => tableOf(routes)).toThrow(said);
   });
+});
+
+it('a locality has a weight where weights count, for an Envoy sends nothing to one without', () => {
+  const weightsOf = (plan: Partial<ClusterPlan>): unknown[] => {
+    const endpoints = [
+      { address: '1.1.1.1:1', locality: 'eu' },
+      { address: '1.1.1.2:1', locality: 'us', localityWeight: 3 },
+    ];
+    const messages = buildMessages({ clusters: { a: { endpoints, ...plan } } }, PLAIN_CODEC);
+    const [{ endpoints: groups }] = messages[ENDPOINTS] as [{ endpoints: any[] }];
+    return groups.map((group) => group.load_balancing_weight?.value);
+  };
+  expect(weightsOf({})).toEqual([undefined, 3]);
+  expect(weightsOf({ balancer: { name: 'random', localities: 'weighted' } })).toEqual([1, 3]);
+});
+
+it('what is said is the same on the wire as without one', () => {
+  const judged = { minHosts: 2, minRequests: 3, enforcePercent: 90 };
+  const outlier = { jitterMs: 5, consecutiveErrors: 0, successRate: judged, failurePercent: judged };
+  const ring = {
+    name: 'ring_hash',
+    hashHeader: 'x-user',
+    ringSizeMax: 4_096,
+    localities: 'weighted' as const,
+  };
+  const plan = {
+    clusters: {
+      a: {
+        balancer: ring,
+        outlier,
+        circuitBreaker: { maxPending: 0 },
+        timeout: { connectMs: 5.5 },
+        endpoints: [],
+      },
+      b: { balancer: { name: 'maglev', tableSize: 251 }, endpoints: [] },
+      c: { balancer: { name: 'least_request', choices: 3 }, endpoints: [] },
+    },
+    listeners: {
+      f: {
+        routes: [
+          {
+            match: { service: 'a.B', headers: { a: 'x', b: 'x*', c: '*x', d: '*' }, authority: '*.x' },
+            split: { a: 1, b: 0 },
+            mirror: { cluster: 'c', share: 0.25 },
+            rewrite: { service: 'c.D', authority: 'h', set: { a: '1' }, add: { b: '2' }, remove: ['c'] },
+            retry: { attempts: 4, perTryTimeoutMs: 7 },
+            timeout: { callMs: 100, callMaxMs: 0 },
+          },
+          { cluster: 'c', timeout: { callMaxMs: 9 }, retry: { attempts: 1 } },
+        ],
+      },
+    },
+  };
+  const [bare, wired] = [PLAIN_CODEC, PROTO_CODEC].map((codec) => {
+    const messages = buildMessages(plan, codec);
+    return TYPES.map((type) =>
+      (messages[type] ?? []).map((message) => {
+        const { value } = codec.pack(type, message);
+        return readResource(type, codec.unpack(type, value), codec);
+      }),
+    );
+  });
+  expect(wired).toEqual(bare);
+  expect(bare?.flat()).toHaveLength(8);
 });
