@@ -52,6 +52,7 @@ export class MirrorCall implements Link, LinkStream {
   readonly narrow = false;
   readonly streamCapacity = 0;
   readonly peerReads = true;
+  readonly pingedTooOften = false;
   wideCalls = 0;
   readonly link: Link = this;
   readonly #mirrors: Mirrors;
@@ -100,6 +101,7 @@ export class MirrorCall implements Link, LinkStream {
   goAway(): void {}
   close(): void {}
 
+  slowPings(): void {}
   widen(): void {}
 
   consume(_stream: LinkStream, byteCount: number): void {

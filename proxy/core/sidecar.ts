@@ -1,6 +1,7 @@
 /** The sidecar's machine: streams in, streams out, time passed in. Its drivers are proxy/host (sockets) and sim/virtual. */
 import type { Endpoint, SidecarConfig } from '../policy/config.ts';
 import { DEFAULT_CLUSTER, type RoutingConfig } from '../policy/routes/config.ts';
+import { GOAWAY_STEP_NS } from '../wire/protocol.ts';
 import { Context } from './context.ts';
 import { Contexts } from './contexts.ts';
 import { Counters } from './counters.ts';
@@ -10,8 +11,6 @@ import type { Observer } from './observer.ts';
 import { GRPC, H2 } from './statuses.ts';
 import { OwnedTimer } from './timers.ts';
 
-/** Between the two steps of GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
-const GOAWAY_STEP_NS = 50e6;
 const SHUTDOWN_MESSAGE = 'the sidecar is shutting down, and its time to drain is over';
 
 export class Sidecar implements SidecarMachine {

@@ -16,14 +16,14 @@ import type { Timer, TimerOwner } from './timers.ts';
 import { UpstreamSession } from './upstream-session.ts';
 import { WaitList } from './wait-list.ts';
 
-/**
- * Connections to one endpoint at most; a further one is opened when calls wait because no stream fits on those there are
- * (MS-30).
- */
+/** Connections to one endpoint at most; a further one is opened when calls wait because no stream fits on those there are (MS-30). */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
 
 /** A connection that lived so long is no sign of an endpoint that closes what it accepts. */
 const LASTED_NS = 1e9;
+
+/** From 5 minutes, the least that endpoints take for granted, to three days. */
+const PING_SLOWNESS_MAX = 1_024;
 
 /** A watch tells of changes, not of samples. */
 const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
@@ -44,6 +44,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   removed = false;
   attemptsAlive = 0;
   attemptsStarted = 0;
+  /** How many times rarer than configured its connections are asked whether they are there: it said that it was too often. */
+  #pingSlowness = 1;
   /** What is wrong with the connection or the health, for people. */
   trouble = '';
   readonly #context: Context;
@@ -180,6 +182,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#replacing = false;
     this.#sessions.push(session);
     session.connectedNs = this.#context.nowNs;
+    if (this.#pingSlowness > 1) session.link?.slowPings(this.#pingSlowness);
     if (this.#prober === null || this.health.healthy === true) this.trouble = '';
     this.#prober?.begin();
     if (this.#prober === null) this.#settled();
@@ -206,6 +209,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
 
   /** GOAWAY: this connection takes no new streams; its successor is dialled at once, which is no failure (FO-21). */
   handleGoingAway(session: UpstreamSession): void {
+    if (session.link?.pingedTooOften === true)
+      this.#pingSlowness = Math.min(this.#pingSlowness * 2, PING_SLOWNESS_MAX);
     this.#drop(session);
     this.#prober?.leave(session);
     if (this.#sessions.length === 0 && !this.removed && !this.endpoint.draining) {

@@ -1,6 +1,6 @@
 /** Budgets for frames that are legal each, and an attack in numbers: DATA that carries next to nothing, keepalive PINGs. */
 import { type Core, failConnection } from './core.ts';
-import { ErrorCode } from './protocol.ts';
+import { ErrorCode, TOO_MANY_PINGS } from './protocol.ts';
 import type { Stream } from './stream.ts';
 
 /**
@@ -57,7 +57,7 @@ export function chargePing(core: Core): boolean {
   core.lastPingNs = core.nowNs;
   core.pingStrikes += 1;
   if (core.pingStrikes <= core.limits.pingStrikesMax) return true;
-  failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, 'too_many_pings');
+  failConnection(core, ErrorCode.ENHANCE_YOUR_CALM, TOO_MANY_PINGS);
   return false;
 }
 

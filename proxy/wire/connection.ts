@@ -2,7 +2,7 @@
  * One HTTP/2 connection, either role, sans-IO (RFC 9113): octets in, octets out, time passed in. The machine's side is
  * `Link` and `LinkEvents`; the driver's side is handleBytes, takeOutput and the timeout.
  */
-import { writeSettings } from './control.ts';
+import { writePing, writeSettings } from './control.ts';
 import {
   type ConnectionRole,
   Core,
@@ -24,14 +24,7 @@ import { type HeaderBlock, formatGrpcTimeout } from './headers.ts';
 import type { WireLimits } from './limits.ts';
 import type { Link, LinkEvents, LinkStream } from './link.ts';
 import { recycleOutput } from './output.ts';
-import {
-  CLIENT_PREFACE,
-  DEFAULT_WINDOW_BYTES,
-  ErrorCode,
-  FRAME_HEADER_BYTES,
-  FrameType,
-  MAX_31_BIT,
-} from './protocol.ts';
+import { CLIENT_PREFACE, DEFAULT_WINDOW_BYTES, ErrorCode, MAX_31_BIT } from './protocol.ts';
 import { pumpLine, sendBlock, sendBody, sendEnd } from './send.ts';
 import { MOVED, Stream, StreamState } from './stream.ts';
 import { handleTimeouts, nextTimeout } from './timeouts.ts';
@@ -74,6 +67,7 @@ export class Connection implements Link {
 
   /** Octets from the peer. Never throws for what they are; a connection error leaves a GOAWAY in the output. */
   handleBytes(chunk: Uint8Array): void {
+    this.#core.liveness.hear(this.#core.nowNs);
     this.#reader.read(chunk);
   }
 
@@ -81,7 +75,7 @@ export class Connection implements Link {
   handleLentBytes(chunk: Uint8Array): void {
     const core = this.#core;
     core.lends = true;
-    this.#reader.read(chunk);
+    this.handleBytes(chunk);
     core.lends = false;
   }
 
@@ -221,13 +215,7 @@ export class Connection implements Link {
 
   /** Sends a PING; `onPingAck` follows. */
   ping(): void {
-    const core = this.#core;
-    if (core.closed) return;
-    core.output.reserve(FRAME_HEADER_BYTES + 8);
-    core.output.frame(8, FrameType.PING, 0, 0);
-    core.output.uint32(0);
-    core.output.uint32(++core.pingsOut);
-    core.urgent = true;
+    if (!this.#core.closed) writePing(this.#core);
   }
 
   /** Called with the clock when a PING is answered. */
@@ -236,6 +224,14 @@ export class Connection implements Link {
   }
 
   // The machine's side: `Link`.
+
+  get pingedTooOften(): boolean {
+    return this.#core.liveness.pingedTooOften;
+  }
+
+  slowPings(times: number): void {
+    this.#core.liveness.pingSlowness = times;
+  }
 
   get streamCapacity(): number {
     const capacity = capacityOf(this.#core);

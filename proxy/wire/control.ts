@@ -19,6 +19,7 @@ import {
   FrameType,
   MAX_31_BIT,
   Setting,
+  TOO_MANY_PINGS,
 } from './protocol.ts';
 import { faultOn, isIdle } from './receive.ts';
 import { pump, pumpAll, pumpLine, releaseHeld } from './send.ts';
@@ -144,6 +145,14 @@ export function handlePing(
   countControlFrame(core);
 }
 
+export function writePing(core: Core): void {
+  core.output.reserve(FRAME_HEADER_BYTES + 8);
+  core.output.frame(8, FrameType.PING, 0, 0);
+  core.output.uint32(0);
+  core.output.uint32(++core.pingsOut);
+  core.urgent = true;
+}
+
 export function handleGoAway(core: Core, id: number, source: Uint8Array, start: number, end: number): void {
   if (id !== 0) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'GOAWAY on a stream');
   if (end - start < 8) return failConnection(core, ErrorCode.FRAME_SIZE_ERROR, 'GOAWAY of a wrong size');
@@ -161,6 +170,9 @@ export function handleGoAway(core: Core, id: number, source: Uint8Array, start: 
   const first = core.goAwayReceivedId < 0;
   core.goAwayReceivedId = lastId;
   core.goAwayReceivedCode = uint32(source, start + 4);
+  if (core.goAwayReceivedCode === ErrorCode.ENHANCE_YOUR_CALM)
+    core.liveness.pingedTooOften =
+      Buffer.from(source.subarray(start + 8, end)).toString('latin1') === TOO_MANY_PINGS;
   core.dues = true;
   if (core.isServer) return;
   for (const stream of core.streams.all()) {

@@ -5,6 +5,7 @@ import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { CLIENT_WIRE_LIMITS, DEFAULT_WIRE_LIMITS, type WireLimits } from './limits.ts';
 import { CONNECTION_LOST, type LinkEvents } from './link.ts';
+import { Liveness } from './liveness.ts';
 import { Output } from './output.ts';
 import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW_BYTES, ErrorCode, FrameType, MAX_31_BIT } from './protocol.ts';
 import { Expect, STREAM_TRANSITIONS, type Stream, StreamEvent, StreamState, StreamTable } from './stream.ts';
@@ -92,6 +93,7 @@ export class Core {
   /** When the connection began on the driver's clock; -1 until the clock is first looked at. */
   openedNs = -1;
   pingsOut = 0;
+  readonly liveness = new Liveness();
   /** The driver's or machine's: called with the clock at each answered PING. */
   onPingAck: ((nowNs: number) => void) | null = null;
   /** When streams with a queue are next looked at for lack of progress. */

@@ -48,6 +48,10 @@ export interface Link {
   widen(stream: LinkStream): void;
   /** The peer takes what is sent: little waits to be written. */
   readonly peerReads: boolean;
+  /** The peer ended the connection since our keepalive PINGs came too often for it (gRFC A8, `too_many_pings`). */
+  readonly pingedTooOften: boolean;
+  /** Makes keepalive PINGs so many times rarer than configured. */
+  slowPings(times: number): void;
   /** First or second step of a graceful GOAWAY (RFC 9113 §6.8). `final` names the real last stream id. */
   goAway(code: number, final: boolean): void;
   /** Ends the connection now; open streams get no event. */

@@ -56,5 +56,10 @@ export const DEFAULT_WINDOW_BYTES = 65_535;
 export const DEFAULT_FRAME_BYTES = 16_384;
 export const DEFAULT_TABLE_BYTES = 4_096;
 
+/** Between the two steps of a graceful GOAWAY: time for calls that are under way to arrive (RFC 9113 §6.8). */
+export const GOAWAY_STEP_NS = 50e6;
+/** What a GOAWAY says to who sends keepalive PINGs too often (gRFC A8). */
+export const TOO_MANY_PINGS = 'too_many_pings';
+
 /** RFC 9113 §3.4. */
 export const CLIENT_PREFACE: Uint8Array = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');

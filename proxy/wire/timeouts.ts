@@ -1,13 +1,14 @@
-/** What a connection does when nothing comes: limits on the preface, SETTINGS, header blocks and shut windows. */
+/** What a connection does as time passes: limits on the preface, SETTINGS, header blocks and shut windows, and idleness. */
 import { type Core, failConnection, failStream } from './core.ts';
 import type { FrameReader } from './frame-reader.ts';
+import { ageDue, grow, keepAlive, keepaliveDue } from './keepalive.ts';
 import { ErrorCode } from './protocol.ts';
 import { pumpAll } from './send.ts';
 
 /** The earliest time at which `handleTimeouts` has something to do. */
 export function nextTimeout(core: Core, reader: FrameReader): number {
   if (core.closed) return Infinity;
-  let next = Math.min(core.blockDeadlineNs, core.heldUntilNs);
+  let next = Math.min(core.blockDeadlineNs, core.heldUntilNs, keepaliveDue(core), ageDue(core));
   if (!core.settingsAcked || !core.settingsReceived) next = Math.min(next, openingDeadline(core, reader));
   if (core.isServer) {
     if (core.idleCheckNs === Infinity) core.idleCheckNs = core.nowNs + idleTickNs(core);
@@ -26,6 +27,10 @@ export function handleTimeouts(core: Core, reader: FrameReader): void {
     const code = reader.prefaceDone ? ErrorCode.SETTINGS_TIMEOUT : ErrorCode.PROTOCOL_ERROR;
     return failConnection(core, code, 'preface, SETTINGS or their ACK did not come in time');
   }
+  if (now >= keepaliveDue(core)) keepAlive(core);
+  if (core.closed) return;
+  if (now >= ageDue(core)) grow(core);
+  if (core.closed) return;
   if (now >= core.heldUntilNs) pumpAll(core);
   if (core.queuedStreams > 0 && now >= core.shutCheckNs) resetShutStreams(core);
   if (now >= core.idleCheckNs) endIdle(core);

@@ -43,6 +43,7 @@ export class ClientCall implements LinkStream {
 export class CallerLink implements Link {
   readonly streamCapacity = 0;
   readonly peerReads = true;
+  readonly pingedTooOften = false;
   readonly #host: SidecarHost;
   readonly #session: DownstreamPort;
   /** GOAWAY came: clients use another connection for new calls. */
@@ -53,6 +54,8 @@ export class CallerLink implements Link {
     this.#host = host;
     this.#session = session;
   }
+
+  slowPings(): void {}
 
   /** A client calls. */
   call(call: ClientCall, request: HeaderBlock, body: Uint8Array): void {

@@ -40,6 +40,9 @@ export class StreamLink implements Link {
   }
 
   readonly peerReads = true;
+  readonly pingedTooOften = false;
+
+  slowPings(): void {}
 
   get streamCapacity(): number {
     return this.goingAway || this.closed ? 0 : STREAMS_MAX - this.open;

@@ -138,6 +138,8 @@ export function whyNotOverSockets(row: Row): string {
     return 'looks at the engine itself, sends nothing';
   if (row.paceMs !== undefined) return 'its pace is in virtual time';
   if ((row.open ?? 0) > 100) return 'its calls run out of time at one moment, which only virtual time has';
+  if (row.limits?.connectionAgeMaxMs !== undefined)
+    return 'the innocent caller would have to connect anew as well';
   if (row.waits === true) return 'needs what comes back between its pieces';
   if (Object.values(row.limits ?? {}).some((value) => !Number.isFinite(value)))
     return 'takes a limit away, which no configuration can';
@@ -351,6 +353,9 @@ function divisorOf({ afterMs = 0 }: Row): number {
 function limitFlags(row: Row): string[] {
   const limits: Partial<Record<keyof WireLimits, number>> = { ...row.limits };
   if (row.afterMs !== undefined) {
+    for (const [name, value] of Object.entries(limits) as [keyof WireLimits, number][]) {
+      if (name.endsWith('Ms')) limits[name] = Math.max(LIMITS[name].least, Math.ceil(value / divisorOf(row)));
+    }
     for (const name of LIMIT_NAMES) {
       const { roles, byDefault, least } = LIMITS[name];
       // A busy machine must not end connections for their first frames, unless that is the row.

@@ -206,6 +206,7 @@ function tellMachine(): () => void {
 class IdleLink implements Link {
   readonly streamCapacity = 100;
   readonly peerReads = true;
+  readonly pingedTooOften = false;
   last: LinkStream = { id: 1, user: null, queuedBytes: 0, narrow: false };
 
   openStream(user: unknown, _request: HeaderBlock): LinkStream {
@@ -218,6 +219,7 @@ class IdleLink implements Link {
   resetStream(): void {}
   consume(): void {}
   widen(): void {}
+  slowPings(): void {}
   goAway(): void {}
   close(): void {}
 }

@@ -222,6 +222,25 @@ describe('endpoints', () => {
     expect(next.status).toBe(0);
   });
 
+  it('MS-32: who was pinged too often is pinged half as often on the next connection, and so on', () => {
+    const mesh = new FakeMesh(1, { silent: true });
+    mesh.connectAll();
+    const goAway = (): void => {
+      mesh.port('a').onCapacity(true);
+      for (let waits = 0; waits < 2_000 && mesh.dialled.length === 0; waits++) mesh.pass(100e6);
+      mesh.connectAll();
+    };
+    const slowness = Array.from({ length: 12 }, () => {
+      const link = mesh.link('a');
+      link.pingedTooOften = true;
+      goAway();
+      return mesh.link('a').slowness;
+    });
+    expect(slowness).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_024, 1_024]);
+    goAway();
+    expect(mesh.link('a').slowness).toBe(1_024);
+  });
+
   it('LC-01: draining says GOAWAY twice, calls in flight finish, new ones are still taken in between', () => {
     const mesh = new FakeMesh(1);
     const open = mesh.call();

@@ -50,8 +50,15 @@ export class FakeLink implements Link {
   blocked = false;
   closed = false;
   peerReads = true;
+  pingedTooOften = false;
+  /** How many times rarer keepalive PINGs are to be. */
+  slowness = 1;
   goAways: boolean[] = [];
   readonly streams: FakeStream[] = [];
+
+  slowPings(times: number): void {
+    this.slowness = times;
+  }
 
   get open(): FakeStream[] {
     return this.streams.filter((stream) => stream.resetCode === null && stream.user !== null);

@@ -18,6 +18,8 @@ const QUIET: LinkEvents = {
   onClose() {},
 };
 
+const SECOND_NS = 1e9;
+
 /** One call as it is heard on one side. */
 export class Heard {
   stream: LinkStream | null = null;
@@ -62,6 +64,7 @@ export class Through {
   /** What the upstream heard, in order. */
   readonly requests: Heard[] = [];
   readonly #options: ThroughOptions;
+  #nowNs = 0;
   readonly #pipes: { from: Connection; to: Connection; waits: Buffer }[] = [];
 
   constructor(options: ThroughOptions = {}) {
@@ -116,10 +119,10 @@ export class Through {
     return heard;
   }
 
-  /** Until nothing moves. */
+  /** Until nothing moves, and nothing would within a second. */
   move(): void {
     for (let moved = true; moved; ) {
-      moved = false;
+      moved = this.#wake();
       for (const pipe of this.#pipes) {
         if (pipe.from.hasOutput) pipe.waits = Buffer.concat([pipe.waits, pipe.from.takeOutput()]);
         if (pipe.waits.length === 0) continue;
@@ -129,6 +132,19 @@ export class Through {
         moved = true;
       }
     }
+  }
+
+  /** Lets time pass for who waits for it: small DATA waits for a wider window, but not long. */
+  #wake(): boolean {
+    if (this.#pipes.some(({ from, waits }) => from.hasOutput || waits.length > 0)) return false;
+    const nextNs = Math.min(...this.#pipes.map(({ from }) => from.nextTimeoutNs));
+    if (nextNs > this.#nowNs + SECOND_NS) return false;
+    this.#nowNs = nextNs;
+    for (const { from } of this.#pipes) {
+      from.nowNs = nextNs;
+      from.handleTimeout();
+    }
+    return true;
   }
 
   #join(one: Connection, other: Connection): void {
