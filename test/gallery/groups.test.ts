@@ -91,7 +91,7 @@ const EXHIBITS: Exhibit[] = [
     changes: [
       {
         file: 'proxy/policy/group-shares.js',
-        line: 'localityWeight * Math.min(1, (overprovisioning * well) / (total || 1))',
+        line: 'localityWeight * Math.min(1, (overprovisioning * well) / total)',
         becomes: 'total',
       },
     ],
