@@ -1,7 +1,7 @@
 /** What one sidecar says of its endpoints, counted by group: one priority and one locality. */
 import { ENDPOINT_CHANGES, type EventView } from '../journal/events.ts';
 import type { GroupSettings } from '../spec/balancer.ts';
-import type { GroupFacts } from '../spec/world.ts';
+import type { GroupFacts } from '../spec/balancer.ts';
 
 /** The endpoints of one priority in one locality. */
 export interface Group {

@@ -7,7 +7,7 @@ import { groupSettings } from '../spec/balancer.ts';
 import { clusterOfInstance } from '../spec/routing.ts';
 import type { InstanceStats, Quantiles, RunStats } from '../spec/run-record.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
-import type { GroupFacts } from '../spec/world.ts';
+import type { GroupFacts } from '../spec/balancer.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');

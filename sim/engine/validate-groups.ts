@@ -2,7 +2,7 @@
 import { scenarioError, show } from '../faults/params.ts';
 import { groupSettings } from '../spec/balancer.ts';
 import type { ServiceSpec, SidecarSpec } from '../spec/scenario.ts';
-import type { GroupFacts } from '../spec/world.ts';
+import type { GroupFacts } from '../spec/balancer.ts';
 
 const PRIORITY_MAX = 127;
 const WEIGHT_MAX = 1_000_000;

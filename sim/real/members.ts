@@ -1,7 +1,7 @@
 /** Discovery's truth: which instances are members, under which address; written to the endpoints file at each change. */
 import type { MEMBER_STATES } from '../journal/events.ts';
 import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
-import type { GroupFacts } from '../spec/world.ts';
+import type { GroupFacts } from '../spec/balancer.ts';
 import { type EndpointEntry, EndpointsFile } from './sidecar/endpoints-file.ts';
 
 export type MemberState = (typeof MEMBER_STATES)[number];

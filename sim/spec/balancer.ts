@@ -95,3 +95,10 @@ export function usedCount(priorities: readonly number[], subsetSize: number): nu
 
 /** The header that callers put their key into, where a load has keys. */
 export const KEY_HEADER = 'x-key';
+
+/** What discovery says of an instance beside its address and weight: the group of endpoints that it is in. */
+export interface GroupFacts {
+  priority?: number;
+  locality?: string;
+  localityWeight?: number;
+}

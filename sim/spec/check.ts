@@ -1,7 +1,7 @@
 /** What a check is: a consumer of journal events that ends in one of four verdicts. */
 import type { EventView, Kind } from '../journal/events.ts';
+import type { GroupFacts } from './balancer.ts';
 import type { SidecarSpec } from './scenario.ts';
-import type { GroupFacts } from './world.ts';
 
 /**
  * `holds`: exercised and true. `violated`: with the first time and evidence. `not exercised`: nothing in the run

@@ -3,14 +3,8 @@ import type { LoadFacts } from '../base/load-meter.ts';
 import type { Control } from '../faults/controls.ts';
 import type { Kind } from '../journal/events.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { GroupFacts } from './balancer.ts';
 import type { LoadSpec, Latency, SidecarSpec } from './scenario.ts';
-
-/** What discovery says of an instance beside its address and weight: the group of endpoints that it is in. */
-export interface GroupFacts {
-  priority?: number;
-  locality?: string;
-  localityWeight?: number;
-}
 
 /** The mesh with every default filled in. */
 export interface MeshPlan {

@@ -2,7 +2,7 @@
 import { Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { Endpoint } from '../../proxy/policy/config.ts';
 import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
-import type { GroupFacts } from '../spec/world.ts';
+import type { GroupFacts } from '../spec/balancer.ts';
 import type { Kernel } from './kernel.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 

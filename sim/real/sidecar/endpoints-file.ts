@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_CLUSTER } from '../../spec/routing.ts';
-import type { GroupFacts } from '../../spec/world.ts';
+import type { GroupFacts } from '../../spec/balancer.ts';
 
 export interface EndpointEntry extends GroupFacts {
   address: string;

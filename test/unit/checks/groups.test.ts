@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { localityShare } from '../../../sim/checks/locality-share.ts';
 import { priorityFailover } from '../../../sim/checks/priority-failover.ts';
 import type { BalancerSpec } from '../../../sim/spec/balancer.ts';
-import type { GroupFacts } from '../../../sim/spec/world.ts';
+import type { GroupFacts } from '../../../sim/spec/balancer.ts';
 import { Script } from './journal-script.ts';
 
 /** A sidecar that sees all of these; `own`: its locality. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { learnedWeights } from '../../../sim/checks/learned-weights.ts';
 import { Kind } from '../../../sim/journal/events.ts';
 import type { BalancerSpec } from '../../../sim/spec/balancer.ts';
-import type { GroupFacts } from '../../../sim/spec/world.ts';
+import type { GroupFacts } from '../../../sim/spec/balancer.ts';
 import { Script } from './journal-script.ts';
 
 /** What an instance says: utilization, calls and errors a second. */
