@@ -7,7 +7,7 @@ import type { Serving } from './generation.ts';
 import { SidecarServer } from './server.ts';
 import type { MakeServing } from './server.ts';
 import type { RawPair, WorkerGroup } from './workers.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 const EXIT_USAGE = 2;
 const PARENT_MS = 500;
@@ -54,7 +54,7 @@ export async function runSidecar(flags: RawOptions): Promise<void> {
     server = started;
     started.onSucceeded = () => process.exit(0);
     const { listen, admin, serving } = started;
-    keepYoungGenerationSmall();
+    boundYoungGeneration();
     const workers = 'pids' in serving ? { workers: serving.pids } : {};
     process.stdout.write(
       `${JSON.stringify({ event: 'ready', listen, admin, pid: process.pid, ...workers })}\n`,

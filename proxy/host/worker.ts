@@ -4,7 +4,7 @@ import { SidecarError } from '../policy/trouble.ts';
 import { resolveOptions } from './options.ts';
 import { Generation } from './generation.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 let server: Generation | null = null;
 let stopping = false;
@@ -24,7 +24,7 @@ async function start({ flags, file }: ToWorker & { type: 'start' }): Promise<voi
   const warn = (message: string): void => tell({ type: 'warn', message });
   try {
     server = await Generation.start(resolveOptions(flags, file), { warn });
-    keepYoungGenerationSmall();
+    boundYoungGeneration();
     tell({ type: 'ready', knowsEndpoints: server.knowsEndpoints });
   } catch (error) {
     if (!(error instanceof SidecarError)) throw error;

@@ -1,10 +1,23 @@
 /**
- * Bounds V8's young generation. It doubles whenever much survives, as when thousands of streams open at once, and hardly ever shrinks; what a
- * call leaves behind here dies young, so that a small one costs no more to collect and is most of what a stream takes of memory.
+ * Bounds V8's young generation. It doubles whenever much survives, as when thousands of streams open at once, and hardly ever shrinks, so that it
+ * becomes most of what a stream takes of memory. Nor may it be too small: each collection is a pause.
  */
-import { setFlagsFromString } from 'node:v8';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** Keeps the size that it has: 2 MiB a half, once a sidecar has started. Called when the process is ready; a flag that says so from the start does as well. */
-export function keepYoungGenerationSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
+/** Both halves together. */
+export const YOUNG_BYTES = 8 << 20;
+
+/** From this size on it grows no more. Called when the process is ready. */
+export function boundYoungGeneration(): void {
+  const observer = new PerformanceObserver(() => {
+    if (youngBytes() < YOUNG_BYTES) return;
+    setFlagsFromString('--semi-space-growth-factor=1');
+    observer.disconnect();
+  });
+  observer.observe({ entryTypes: ['gc'] });
+}
+
+function youngBytes(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? 0;
 }

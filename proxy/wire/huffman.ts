@@ -5,11 +5,12 @@
  * or wrong padding. One step an octet and no branch in it: where symbols end is chance, and a processor that guesses loses more.
  */
 export function huffmanDecode(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
+  const table = (steps ??= stepTable());
   let entry = ACCEPT;
   let seen = 0;
   let length = 0;
   for (let at = start; at < end; at++) {
-    entry = STEPS[((entry & 0xff) << 8) | (source[at] as number)] as number;
+    entry = table[((entry & 0xff) << 8) | (source[at] as number)] as number;
     target[length] = (entry >>> 8) & 0xff;
     target[length + 1] = (entry >>> 16) & 0xff;
     length += (entry >>> COUNT_SHIFT) & 3;
@@ -83,7 +84,8 @@ const FAIL = 1 << 26;
 const ACCEPT = 1 << 27;
 
 const CODES = canonicalCodes();
-const STEPS = stepTable();
+/** Made when it is needed first: it takes milliseconds, which a start has not to spare. */
+let steps: Uint32Array | null = null;
 
 function canonicalCodes(): Uint32Array {
   const codes = new Uint32Array(257);
