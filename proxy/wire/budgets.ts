@@ -47,7 +47,7 @@ export function chargeData(
 export function chargePing(core: Core): boolean {
   if (!core.isServer || !core.grpcSeen) return true;
   const sent = core.streamsBegun + core.dataFramesSent;
-  const tooSoon = core.lastPingNs >= 0 && core.nowNs - core.lastPingNs < core.limits.pingIntervalMs * 1e6;
+  const tooSoon = core.nowNs - core.lastPingNs < core.limits.pingIntervalMs * 1e6;
   if (sent !== core.sentAtPing || !tooSoon) {
     if (sent !== core.sentAtPing) core.pingStrikes = 0;
     core.sentAtPing = sent;

@@ -90,8 +90,8 @@ export class Core {
   peerErrors = 0;
   /** The peer does not speak HTTP/2: no GOAWAY for it. */
   closeWithoutGoAway = false;
-  /** When the connection began on the driver's clock; -1 until the clock is first looked at. */
-  openedNs = -1;
+  /** When the connection began on the driver's clock; -Infinity until the clock is first looked at. */
+  openedNs = -Infinity;
   pingsOut = 0;
   readonly liveness = new Liveness();
   /** The driver's or machine's: called with the clock at each answered PING. */
@@ -111,8 +111,8 @@ export class Core {
   /** A gRPC request came: the rules of gRFC A8 hold for its PINGs. */
   grpcSeen = false;
   pingStrikes = 0;
-  /** When the last PING came, and what had begun and been sent by then; -1: none came. */
-  lastPingNs = -1;
+  /** When the last PING came, and what had begun and been sent by then; -Infinity and -1: none came. */
+  lastPingNs = -Infinity;
   sentAtPing = -1;
   /** When streams and connection are next looked at for idleness, and how often in a row nothing was open. */
   idleCheckNs = Infinity;
