@@ -6,6 +6,7 @@ import type { HeaderBlock } from '../wire/headers.ts';
 import type { Link, LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
 import type { Failures } from './failures.ts';
+import type { MessageMeter } from './message-meter.ts';
 import type { MirrorCall } from './mirror.ts';
 import { RequestBuffer } from './request-buffer.ts';
 import type { Tagger } from './tagger.ts';
@@ -34,6 +35,8 @@ class Extras {
   waiting: WaitPlace | null = null;
   patience: Timer | null = null;
   mirror: MirrorCall | null = null;
+  requestMeter: MessageMeter | null = null;
+  responseMeter: MessageMeter | null = null;
 }
 
 /** Only read: what a call has before it needs its own. */
@@ -113,6 +116,20 @@ export abstract class CallRecord extends Timer {
   }
   set mirror(value: MirrorCall | null) {
     if (value !== this.mirror) CallRecord.#own(this).mirror = value;
+  }
+
+  /** The messages of either direction; null: none came yet, or nobody measures them. */
+  get requestMeter(): MessageMeter | null {
+    return this.#extras.requestMeter;
+  }
+  set requestMeter(value: MessageMeter | null) {
+    CallRecord.#own(this).requestMeter = value;
+  }
+  get responseMeter(): MessageMeter | null {
+    return this.#extras.responseMeter;
+  }
+  set responseMeter(value: MessageMeter | null) {
+    CallRecord.#own(this).responseMeter = value;
   }
 
   get isGrpc(): boolean {

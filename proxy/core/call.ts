@@ -11,6 +11,7 @@ import { CallRequest } from './call-request.ts';
 import type { CallerSession } from './call-record.ts';
 import { Failures } from './failures.ts';
 import type { AttemptEnd } from './observer.ts';
+import { refusesRequest, refusesResponse } from './message-limit.ts';
 import { retryWaitNs } from './retry-wait.ts';
 import { forwardable } from './hop-by-hop.ts';
 import { GRPC, H2, statusOfHttp, statusOfReset } from './statuses.ts';
@@ -45,6 +46,11 @@ export class Call extends CallRequest {
     const upstream = context.pickFirst(this.request);
     if (upstream === null) this.waitOrFail();
     else this.sendTo(upstream);
+  }
+
+  /** Octets from the caller. */
+  takeRequestData(bytes: Uint8Array, endStream: boolean): void {
+    if (!refusesRequest(this.context, this, bytes, endStream)) this.handleRequestData(bytes, endStream);
   }
 
   /** The caller took what was queued toward it. */
@@ -96,6 +102,7 @@ export class Call extends CallRequest {
   }
 
   handleResponseData(attempt: Attempt, bytes: Uint8Array, endStream: boolean): void {
+    if (refusesResponse(this.context, this, attempt, bytes)) return;
     const stream = this.stream as LinkStream;
     const link = this.session?.link;
     const out = this.tagger === null ? bytes : this.tagger.pass(bytes, endStream);

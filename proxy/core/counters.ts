@@ -26,6 +26,8 @@ export class Counters {
   hedgesWon = 0;
   callsRateLimited = 0;
   callsShed = 0;
+  /** Calls that ended for a message above the limit. */
+  messagesTooLong = 0;
   retriesShed = 0;
   breakerOverRequests = 0;
   breakerOverPending = 0;

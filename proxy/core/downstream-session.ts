@@ -37,7 +37,7 @@ export class DownstreamSession implements DownstreamPort {
     else {
       const call = user as Call;
       if (call.mirror !== null) call.mirror.handleData(bytes, endStream);
-      call.handleRequestData(bytes, endStream);
+      call.takeRequestData(bytes, endStream);
     }
   }
 

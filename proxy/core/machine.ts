@@ -63,6 +63,8 @@ export interface SidecarStats {
   /** Calls refused for their rate, or for too many in flight; retries and hedges refused so. */
   callsRateLimited: number;
   callsShed: number;
+  /** Calls that ended for a message above the limit. */
+  messagesTooLong: number;
   retriesShed: number;
   /** What the circuit breaker refused: attempts, waiting, retries. */
   breakerOverRequests: number;

@@ -100,8 +100,8 @@ function routingText({ clusters, routes }: ConfigFile, beside: Beside): string |
       Object.entries(clusters ?? {}).map(([name, cluster]) => [name, defined(clusterTexts(cluster, beside))]),
     ),
     routes: (routes ?? []).map(({ hashHeader, match, rewrite, ...given }) => {
-      const { retry, timeout, rateLimit, waitForReady, ...route } = given;
-      const own = clusterTexts({ retry, timeout, rateLimit, waitForReady }, beside);
+      const { retry, timeout, rateLimit, waitForReady, messageLimit, ...route } = given;
+      const own = clusterTexts({ retry, timeout, rateLimit, waitForReady, messageLimit }, beside);
       return {
         ...route,
         match: match === undefined ? undefined : (defined(match) as MatchConfig),

@@ -180,8 +180,8 @@ const CLUSTER = { upstream, endpoints, balancer, health, retry, timeout, ...FAIL
 
 // Endpoints are connected to for all routes alike.
 const routeTimeout = timeout.unwrap().pick({ callMs: true, callMaxMs: true }).optional();
-const { rateLimit, waitForReady } = FAILOVER_SCHEMA;
-const ROUTE = { retry, timeout: routeTimeout, rateLimit, waitForReady };
+const { rateLimit, waitForReady, messageLimit } = FAILOVER_SCHEMA;
+const ROUTE = { retry, timeout: routeTimeout, rateLimit, waitForReady, messageLimit };
 
 export const CONFIG_SCHEMA = PLAIN_SCHEMA.extend(routingShape(z.strictObject(CLUSTER), ROUTE));
 

@@ -11,7 +11,8 @@ import type { OptionReader } from './option-reader.ts';
  * what it says itself may have no effect beside that.
  */
 export function refuseContradictions(own: OptionReader, all: OptionReader = own): void {
-  for (const refuse of [health, failover, outlier, balancer, bounds, loadShed]) refuse(own, all);
+  for (const refuse of [health, failover, outlier, balancer, bounds, messageLimit, loadShed])
+    refuse(own, all);
 }
 
 /** Of the whole: options that belong to others which are not there. */
@@ -172,6 +173,13 @@ function bounds(own: OptionReader): void {
     const says = `${least} is never reached, for ${outer} is ${most}`;
     throw own.refusal(inner, says, `give at most ${most}, or leave it out`);
   }
+}
+
+function messageLimit(own: OptionReader): void {
+  if (!own.flag('messageLimit')) return;
+  const bounds = ['messageLimit.requestBytesMax', 'messageLimit.responseBytesMax'];
+  if (bounds.some((name) => own.text(name) !== '0')) return;
+  throw own.refusal('messageLimit', 'it bounds neither direction', 'give one of its bounds, or leave it out');
 }
 
 function loadShed(own: OptionReader, all: OptionReader): void {

@@ -5,6 +5,7 @@ import {
   DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_HEDGING,
+  DEFAULT_MESSAGE_LIMIT,
   DEFAULT_OUTLIER,
   DEFAULT_SUCCESS_RATE,
   DEFAULT_THROTTLE,
@@ -12,6 +13,7 @@ import {
   EJECTION_CAPS,
   type FailurePercentConfig,
   type HedgingConfig,
+  type MessageLimitConfig,
   type OutlierConfig,
   type SuccessRateConfig,
   type ThrottleConfig,
@@ -41,6 +43,7 @@ type FailoverSection =
   | 'hedging'
   | 'circuitBreaker'
   | 'waitForReady'
+  | 'messageLimit'
   | LoadSection;
 
 /** The sections of the configuration that are about failover and overload; null where one is not named. */
@@ -51,6 +54,7 @@ export function readFailover(read: OptionReader): Pick<SidecarConfig, FailoverSe
     hedging: readHedging(read),
     circuitBreaker: readBreaker(read),
     waitForReady: readWaitForReady(read),
+    messageLimit: readMessageLimit(read),
     ...readLoad(read),
   };
 }
@@ -79,6 +83,15 @@ function readWaitForReady(read: OptionReader): WaitForReadyConfig | null {
   return {
     maxMs: read.number('waitForReady.maxMs', base.maxMs),
     maxPending: read.number('waitForReady.maxPending', base.maxPending),
+  };
+}
+
+function readMessageLimit(read: OptionReader): MessageLimitConfig | null {
+  if (!read.flag('messageLimit')) return null;
+  const base = DEFAULT_MESSAGE_LIMIT;
+  return {
+    requestBytesMax: read.number('messageLimit.requestBytesMax', base.requestBytesMax),
+    responseBytesMax: read.number('messageLimit.responseBytesMax', base.responseBytesMax),
   };
 }
 

@@ -123,6 +123,13 @@ export const FAILOVER_SCHEMA = {
     })
     .describe('a call for which no endpoint can be used waits for one (gRPC wait-for-ready)')
     .optional(),
+  messageLimit: z
+    .strictObject({
+      requestBytesMax: amount('messageLimit.requestBytesMax', 'of a message to the endpoint; 0: no bound'),
+      responseBytesMax: amount('messageLimit.responseBytesMax', 'of a message to the caller; 0: no bound'),
+    })
+    .describe('a call with a longer gRPC message ends with RESOURCE_EXHAUSTED')
+    .optional(),
   circuitBreaker: z
     .strictObject({
       maxRequests: amount(

@@ -9,6 +9,8 @@ export interface Range {
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 const BILLION = 1_000_000_000;
+/** What the four octets of a gRPC message's length can say. */
+const MESSAGE_BYTES_MAX = 2 ** 32 - 1;
 
 const whole = (least: number, most: number): Range => ({ least, most, isWhole: true });
 const between = (least: number, most: number): Range => ({ least, most, isWhole: false });
@@ -74,6 +76,8 @@ export const RANGES = {
   'rateLimit.status': whole(1, 16),
   'waitForReady.maxMs': between(1, HOUR),
   'waitForReady.maxPending': whole(1, BILLION),
+  'messageLimit.requestBytesMax': whole(0, MESSAGE_BYTES_MAX),
+  'messageLimit.responseBytesMax': whole(0, MESSAGE_BYTES_MAX),
   'concurrency.initial': whole(1, BILLION),
   'concurrency.min': whole(1, BILLION),
   'concurrency.max': whole(1, BILLION),

@@ -5,6 +5,7 @@ import type {
   ConcurrencyConfig,
   HedgingConfig,
   LoadShedConfig,
+  MessageLimitConfig,
   OutlierConfig,
   RateLimitConfig,
   ThrottleConfig,
@@ -178,6 +179,8 @@ export interface SidecarConfig {
   loadShed: LoadShedConfig | null;
   /** Null: a call for which no endpoint can be used fails at once. */
   waitForReady: WaitForReadyConfig | null;
+  /** Null: messages may be of any length. */
+  messageLimit: MessageLimitConfig | null;
   /** Null: every call goes to the one cluster there is. */
   routing: RoutingConfig | null;
   /** Put in front of a reply's first string field: the visible proof of passing through. Null: replies untouched. */
@@ -220,6 +223,7 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
   concurrency: null,
   loadShed: null,
   waitForReady: null,
+  messageLimit: null,
   routing: null,
   tag: null,
   drainMs: 5_000,

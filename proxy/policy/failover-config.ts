@@ -123,6 +123,18 @@ export interface WaitForReadyConfig {
 /** Used for what is left open where calls wait. */
 export const DEFAULT_WAIT_FOR_READY: WaitForReadyConfig = { maxMs: 5_000, maxPending: 1_000 };
 
+/** The longest gRPC messages, without their prefix and as compressed as they come; 0: no bound. */
+export interface MessageLimitConfig {
+  requestBytesMax: number;
+  responseBytesMax: number;
+}
+
+/** Used for what is left open where messages are bounded: what gRPC libraries take by default. */
+export const DEFAULT_MESSAGE_LIMIT: MessageLimitConfig = {
+  requestBytesMax: 4 << 20,
+  responseBytesMax: 4 << 20,
+};
+
 /** Hedging (gRFC A6) instead of retries: attempts side by side, of which the first good answer counts. */
 export interface HedgingConfig {
   /** Attempts per call, the first included. */

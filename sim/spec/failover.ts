@@ -55,6 +55,12 @@ export interface WaitForReadySpec {
   maxPending?: number;
 }
 
+/** A call with a longer gRPC message ends with RESOURCE_EXHAUSTED; 0: no bound. */
+export interface MessageLimitSpec {
+  requestBytesMax?: number;
+  responseBytesMax?: number;
+}
+
 /** Calls beyond this rate are refused with this status. */
 export interface RateLimitSpec {
   perSecond?: number;
@@ -89,6 +95,7 @@ export interface FailoverSpec {
   hedging?: HedgingSpec;
   circuitBreaker?: BreakerSpec;
   waitForReady?: WaitForReadySpec;
+  messageLimit?: MessageLimitSpec;
   rateLimit?: RateLimitSpec;
   concurrency?: ConcurrencySpec;
   loadShed?: LoadShedSpec;

@@ -12,6 +12,7 @@ import {
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_HEDGING,
   DEFAULT_LOAD_SHED,
+  DEFAULT_MESSAGE_LIMIT,
   DEFAULT_OUTLIER,
   DEFAULT_RATE_LIMIT,
   DEFAULT_SUCCESS_RATE,
@@ -75,6 +76,7 @@ function failoverConfig(spec: SidecarSpec): Pick<SidecarConfig, keyof FailoverSp
     loadShed: completed(DEFAULT_LOAD_SHED, spec.loadShed),
     circuitBreaker: completed(DEFAULT_BREAKER, circuitBreaker),
     waitForReady: completed(DEFAULT_WAIT_FOR_READY, spec.waitForReady),
+    messageLimit: completed(DEFAULT_MESSAGE_LIMIT, spec.messageLimit),
   };
 }
 

@@ -9,9 +9,9 @@ export type ClusterPolicies = Omit<SidecarConfig, 'routing' | 'tag' | 'drainMs'>
 
 export function clusterPolicies(config: ClusterPolicies): ClusterPolicies {
   const { balancer, health, retry, timeout, outlier, retryThrottling } = config;
-  const { hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady } = config;
+  const { hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady, messageLimit } = config;
   const first = { balancer, health, retry, timeout, outlier, retryThrottling };
-  return { ...first, hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady };
+  return { ...first, hedging, circuitBreaker, rateLimit, concurrency, loadShed, waitForReady, messageLimit };
 }
 
 /** A named set of endpoints with its own balancer, health and retries. Discovery tells its endpoints by this name. */

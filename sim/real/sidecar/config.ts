@@ -15,6 +15,7 @@ export const FAILOVER_SECTIONS = [
   'concurrency',
   'loadShed',
   'waitForReady',
+  'messageLimit',
 ] as const;
 const DEFAULT_HEALTH_INTERVAL_MS = 1_000;
 const DRAIN_MS = 1_000;

@@ -277,6 +277,13 @@ const REFUSED: readonly [text: string, place: string, says: string, fix: string]
     'letters',
   ],
   [`${BASE}concurrency: { max: 9, initial: 10 }`, 'concurrency.initial', '"10" is not', 'from 4 to 9'],
+  [`${BASE}messageLimit: { requestBytesMax: -1 }`, 'messageLimit.requestBytesMax', '-1 is not', 'from 0 to'],
+  [
+    `${BASE}messageLimit: { requestBytesMax: 0, responseBytesMax: 0 }`,
+    'messageLimit',
+    'bounds neither direction',
+    'give one of its bounds',
+  ],
   [`${BASE}waitForReady: { maxMs: 0 }`, 'waitForReady.maxMs', '0 is not a number from 1', 'from 1 to'],
   [
     `${BASE}waitForReady: { maxPending: 6 }\ncircuitBreaker: { maxPending: 5 }`,

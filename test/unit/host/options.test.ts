@@ -94,8 +94,8 @@ describe('options', () => {
   it('are the defaults where nothing is said', () => {
     const { balancer, health, retry, timeout, tag, drainMs, ...other } = resolveOptions(BASE);
     const { outlier, retryThrottling, hedging, circuitBreaker, routing, ...others } = other;
-    const { rateLimit, concurrency, loadShed, waitForReady, ...rest } = others;
-    const load = { rateLimit, concurrency, loadShed, waitForReady };
+    const { rateLimit, concurrency, loadShed, waitForReady, messageLimit, ...rest } = others;
+    const load = { rateLimit, concurrency, loadShed, waitForReady, messageLimit };
     const failover = { outlier, retryThrottling, hedging, circuitBreaker, routing, ...load };
     expect({ balancer, health, retry, timeout, ...failover, tag, drainMs }).toEqual(DEFAULT_SIDECAR_CONFIG);
     expect(rest).toMatchObject({ upstream: ['a:1', 'b:2'], endpoints: null, admin: null, traceFd: null });
@@ -162,6 +162,10 @@ describe('failover policies of the file', () => {
     const learned = of('concurrency: { min: 2000 }\nloadShed: { priorityHeader: X-P }');
     expect(learned.concurrency).toMatchObject({ initial: 2_000, min: 2_000, max: 2_000, windowMs: 100 });
     expect(learned.loadShed).toEqual({ ...DEFAULT_LOAD_SHED, priorityHeader: 'x-p' });
+    expect(of('messageLimit: { responseBytesMax: 0 }').messageLimit).toEqual({
+      requestBytesMax: 4_194_304,
+      responseBytesMax: 0,
+    });
     expect(of('waitForReady: { maxMs: 70 }').waitForReady).toEqual({ maxMs: 70, maxPending: 1_000 });
     const breaker = of('circuitBreaker: { maxPending: 7 }').circuitBreaker;
     expect(breaker).toEqual({ ...DEFAULT_BREAKER, maxPending: 7 });
