@@ -91,6 +91,15 @@ describe('MS-33: a connection that died without a word is closed within keepaliv
     expect(clock.drive.closed).toBe('nothing came after a keepalive PING');
   });
 
+  test('who has said nothing yet is asked after the time, too, counted from the first look at the clock', () => {
+    const limits = { keepaliveTimeMs: 2_000 };
+    const { connection } = new Drive({ role: 'client', limits, open: 1, preface: false });
+    connection.nowNs = 90_000e6;
+    expect(connection.nextTimeoutNs).toBe(92_000e6);
+    connection.nowNs = 91_999e6;
+    expect(connection.nextTimeoutNs).toBe(92_000e6);
+  });
+
   test('by default callers are asked after two hours and endpoints never', () => {
     const [caller, endpoint] = [
       new Clock('server', { connectionIdleTimeoutMs: 86_400_000, streamIdleTimeoutMs: 86_400_000 }),
