@@ -1,11 +1,5 @@
 /** Planted bugs of the balancers: each turns a check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { type Exhibit, show } from './exhibit.ts';
 
 const WEIGHTS_IGNORED: Exhibit = {
   name: 'weights-are-ignored',
@@ -70,20 +64,4 @@ const REMAINDER: Exhibit = {
   words: /sidecar 0 took key \d+ from greeter\/\d to greeter\/\d, although the one could still be picked/,
 };
 
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each([WEIGHTS_IGNORED, NOT_SMOOTH, BUSIER, REMAINDER])('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+show('planted: $name', [WEIGHTS_IGNORED, NOT_SMOOTH, BUSIER, REMAINDER]);

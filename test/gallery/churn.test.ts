@@ -1,11 +1,5 @@
 /** Planted bugs of slow start, panic, the way back of many at once, and sets that change: each turns its check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { show } from './exhibit.ts';
 
 const joining = (balancer: string): string =>
   `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 3 } }, sidecar: { balancer: { name: '${balancer}', slowStartMs: 1000 } } },
@@ -31,7 +25,7 @@ const viewOf = (discovery: string, faults: string): string =>
      load: load.open({ ratePerSecond: 200, forMs: 4000 }),
      faults: (at) => [${faults}], checks: [check.sameView({ withinMs: 300 })] }`;
 
-const EXHIBITS: Exhibit[] = [
+show('planted: $name', [
   {
     name: 'leases-may-all-run-out-together',
     changes: [
@@ -189,22 +183,4 @@ const EXHIBITS: Exhibit[] = [
     check: 'panic',
     words: /at least 50 % were healthy, but at \d\.\d+ s sidecar 0 picked greeter\/\d, which was not/,
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each(EXHIBITS)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.explanation).toMatch(bug.words);
-    expect(verdict?.outcome).toBe('violated');
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

@@ -1,11 +1,5 @@
 /** Planted bugs of a sidecar that follows a control plane: each turns a check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { show } from './exhibit.ts';
 
 /** A mesh that follows a control plane, with these faults and this check. */
 const scenarioOf = (faults: string, check: string, more = ''): string =>
@@ -28,7 +22,7 @@ const routed = (faults: string): string =>
 const TO_DEFAULT = "at(500).xds.routes([{ cluster: 'default' }])";
 const TO_CANARY = "at(1500).xds.routes([{ cluster: 'canary' }])";
 
-const EXHIBITS: Exhibit[] = [
+show('planted: $name', [
   {
     name: 'drops-its-last-good-set-with-a-nack',
     changes: [
@@ -140,22 +134,4 @@ const EXHIBITS: Exhibit[] = [
     check: 'noCallsToDeparted',
     words: /Sidecar 0 sent an attempt to greeter\/2 at 1\.\d+ s/,
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each(EXHIBITS)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

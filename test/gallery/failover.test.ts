@@ -1,11 +1,5 @@
 /** Planted bugs of failover policies: each turns a check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { type Exhibit, show } from './exhibit.ts';
 
 /** Two of four instances fail whatever they are asked, for longer than an ejection lasts. */
 const ejecting = (outlier: string): string => `{ mesh: { services: { greeter: { instances: 4 } },
@@ -189,13 +183,7 @@ const HALF_RATE: Exhibit = {
   words: /refused call \d+ with [\d.]+ tokens left/,
 };
 
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-const ALL = [
+show('planted: $name', [
   NEVER_EJECTS,
   CAP_TOO_LATE,
   DECAYS_FIRST,
@@ -207,16 +195,4 @@ const ALL = [
   STUCK,
   BUCKET_LEAKS,
   HALF_RATE,
-];
-
-describe.each(ALL)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

@@ -1,11 +1,5 @@
 /** The first planted bugs: each turns a check red in words, and its mirror, the same scenario with the sidecar as it is, holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { type Exhibit, show } from './exhibit.ts';
 
 const SKIPS: Exhibit = {
   name: 'skips-every-third-pick',
@@ -71,32 +65,8 @@ const RETRIES_AFTER_HEADERS: Exhibit = {
   words: /sent attempt 2 of call \d+ after response headers of that call had been passed to the caller/,
 };
 
-const found = (bug: Exhibit, planted: boolean, world: 'virtual' | 'real') => {
-  const record = runBug(bug, planted, world);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each([SKIPS, NEVER_FAILS, RETRIES_AFTER_HEADERS])('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true, 'virtual');
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false, 'virtual')).toMatchObject({ outcome: 'holds' });
-  });
-});
-
-describe.each([SKIPS, RETRIES_AFTER_HEADERS])('planted, in the real world: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true, 'real');
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false, 'real')).toMatchObject({ outcome: 'holds' });
-  });
-});
+show('planted: $name', [SKIPS, NEVER_FAILS, RETRIES_AFTER_HEADERS]);
+show('planted, in the real world: $name', [
+  { ...SKIPS, world: 'real' },
+  { ...RETRIES_AFTER_HEADERS, world: 'real' },
+]);

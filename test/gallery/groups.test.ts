@@ -1,11 +1,5 @@
 /** Planted bugs of priorities, localities, subsets and learned weights: each turns a check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { show } from './exhibit.ts';
 
 /** `service` and `balancer`: their settings. */
 const scenarioOf = (service: string, balancer: string, faults: string, check: string): string =>
@@ -28,7 +22,7 @@ const learnedFrom = (loads: string, faults: string): string => `{
        balancer: { name: 'weighted_round_robin', loadReports: true, blackoutMs: 1000, weightUpdateMs: 100 } } },
      load: load.open({ ratePerSecond: 200, forMs: 3000 }), faults: (at) => [${faults}], checks: [check.learnedWeights()] }`;
 
-const EXHIBITS: Exhibit[] = [
+show('planted: $name', [
   {
     name: 'spills-over-too-early',
     changes: [
@@ -187,22 +181,4 @@ const EXHIBITS: Exhibit[] = [
     check: 'learnedWeights',
     words: /calls to greeter\/\d, where what it heard of load makes it/,
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each(EXHIBITS)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.explanation).toMatch(bug.words);
-    expect(verdict?.outcome).toBe('violated');
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

@@ -1,12 +1,5 @@
 /** Planted bugs of lifecycle: a sidecar that leaves badly turns checks red, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-  world?: 'real';
-}
+import { show } from './exhibit.ts';
 
 const RELOAD = `{ mesh: { services: { greeter: { instances: 3, latency: load.constant(300) } } },
       load: load.open({ ratePerSecond: 50, forMs: 2500 }),
@@ -16,7 +9,7 @@ const CRASH = `{ mesh: { services: { greeter: { instances: 3, latency: load.cons
       faults: (at) => [at(500).sidecar.crash()], checks: [check.crashSeen({ withinMs: 500, backWithinMs: 1000 })] }`;
 const LOST = /\d+ calls? failed while a sidecar changed over; the first was call \d+ at sidecar 0/;
 
-const EXHIBITS: Exhibit[] = [
+show('planted: $name', [
   {
     name: 'drain-without-goaway',
     changes: [
@@ -117,22 +110,4 @@ const EXHIBITS: Exhibit[] = [
     words: /call \d+ failed with status 14 although sidecar 0 was back for long/,
     world: 'real',
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted, bug.world ?? 'virtual');
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each(EXHIBITS)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

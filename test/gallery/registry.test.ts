@@ -1,10 +1,5 @@
 /** Planted bugs of a registry of leases: each turns the check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  words: RegExp;
-}
+import { show } from './exhibit.ts';
 
 const scenarioOf = (faults: string): string =>
   `{ worlds: ['virtual'],
@@ -14,7 +9,7 @@ const scenarioOf = (faults: string): string =>
 
 const KILL = "at(1000).kill('greeter/1')";
 
-const EXHIBITS: Exhibit[] = [
+show('DC-14: planted: $name', [
   {
     name: 'heartbeat-does-not-extend',
     changes: [
@@ -25,6 +20,7 @@ const EXHIBITS: Exhibit[] = [
       },
     ],
     scenario: scenarioOf(KILL),
+    check: 'leaseExpiry',
     words: /Sidecar 0 dropped greeter\/\d, which renewed its lease in time/,
   },
   {
@@ -37,6 +33,7 @@ const EXHIBITS: Exhibit[] = [
       },
     ],
     scenario: scenarioOf(KILL),
+    check: 'leaseExpiry',
     words: /Sidecar 0 listed greeter\/1 still at \d\.\d+ s, which was silent since/,
   },
   {
@@ -49,24 +46,7 @@ const EXHIBITS: Exhibit[] = [
       },
     ],
     scenario: scenarioOf("at(1000).registry.mute('greeter/1', { for: 1500 })"),
+    check: 'leaseExpiry',
     words: /Sidecar 0 does not list greeter\/1 again, which is well since \d\.\d+ s/,
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === 'leaseExpiry');
-};
-
-describe.each(EXHIBITS)('DC-14: planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);

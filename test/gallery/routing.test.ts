@@ -1,11 +1,5 @@
 /** Planted bugs of routes: each turns its check red in words, and its mirror holds. */
-import { describe, expect, test } from 'vitest';
-import { type Bug, runBug } from './plant.ts';
-
-interface Exhibit extends Bug {
-  check: string;
-  words: RegExp;
-}
+import { show } from './exhibit.ts';
 
 const CANARY = `{ mesh: { services: { greeter: { instances: 4 } },
         sidecar: { clusters: { canary: { instances: [3] } }, routes: [{ split: { default: 90, canary: 10 } }] } },
@@ -23,7 +17,7 @@ const MIRROR = `{ mesh: { services: { greeter: { instances: 4 } },
       faults: (at) => [at(500).failStatus('greeter/3', { status: 14, for: '500ms' })],
       checks: [check.mirrored({ cluster: 'shadow' }), check.noLostRequests()] }`;
 
-const EXHIBITS: Exhibit[] = [
+show('planted: $name', [
   {
     name: 'split-by-count-of-clusters',
     changes: [
@@ -77,22 +71,4 @@ const EXHIBITS: Exhibit[] = [
     check: 'mirrored',
     words: /shadow got 100 copies of 300 calls, where the share makes it 300\.0/,
   },
-];
-
-const found = (bug: Exhibit, planted: boolean) => {
-  const record = runBug(bug, planted);
-  expect(record.error).toBeNull();
-  return record.verdicts.find((one) => one.check === bug.check);
-};
-
-describe.each(EXHIBITS)('planted: $name', (bug) => {
-  test('the check turns red and says why', () => {
-    const verdict = found(bug, true);
-    expect(verdict?.outcome).toBe('violated');
-    expect(verdict?.explanation).toMatch(bug.words);
-  });
-
-  test('its mirror holds', () => {
-    expect(found(bug, false)).toMatchObject({ outcome: 'holds' });
-  });
-});
+]);
