@@ -88,6 +88,8 @@ export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
       const candidate = old[(this.#next + step) % old.length] as T;
       if (candidate.standing.place < 0) continue;
       const place = members.indexOf(candidate);
+      // It is another group's by now, which is not told apart by its place.
+      if (place < 0) continue;
       for (let ahead = 0; ahead < members.length; ahead++) {
         const member = members[(place + ahead) % members.length] as T;
         if (member.pickable) return member;

@@ -337,6 +337,21 @@ describe('groups', () => {
     expect([a, b]).toContain(balancer.pickRetry([a, b], 0, 0));
   });
 
+  it('LB-03: whose turn it was may go to another group: the turn is the next one’s of those that stay', () => {
+    for (let taken = 1; taken <= 6; taken++) {
+      const members = ['a', 'b', 'c'].map((name) => member(name, 0));
+      const all = [...members, member('d', 1)];
+      const balancer = grouped({});
+      balancer.membersChanged(all, all, []);
+      const turns = Array.from({ length: taken + 3 }, () => balancer.pick(0, 0) as TestMember).slice(taken);
+      const moved = turns[0] as TestMember;
+      moved.endpoint = { ...moved.endpoint, priority: 1 };
+      balancer.membersChanged(all, [], []);
+      const stay = turns.slice(1);
+      expect(Array.from({ length: 4 }, () => balancer.pick(0, 0))).toEqual([...stay, ...stay]);
+    }
+  });
+
   it('LB-11: one key goes to one group, and spills only in part', () => {
     const best = Array.from({ length: 10 }, (_, at) => member(`a${at}`, 0));
     const next = Array.from({ length: 10 }, (_, at) => member(`b${at}`, 1));
