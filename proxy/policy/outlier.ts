@@ -76,8 +76,10 @@ export class OutlierDetector<M extends OutlierMember> {
   /** The end of an interval: statistics are judged, ejections end, good intervals count (in this order: FO-25). */
   sweep(nowNs: number): void {
     const { successRate, failurePercent } = this.#config;
+    // Whom the one ejects counts among those that the other compares, all the same.
+    const compared = failurePercent === null ? [] : this.#judgeable(failurePercent.minRequests);
     if (successRate !== null) this.#judgeSuccessRates(successRate, nowNs);
-    if (failurePercent !== null) this.#judgeFailurePercents(failurePercent, nowNs);
+    if (failurePercent !== null) this.#judgeFailurePercents(failurePercent, compared, nowNs);
     for (const member of this.#members) {
       const { outlier: record } = member as { outlier: OutlierRecord };
       if (!record.ejected) record.multiplier = Math.max(0, record.multiplier - 1);
@@ -115,10 +117,10 @@ export class OutlierDetector<M extends OutlierMember> {
     }
   }
 
-  #judgeFailurePercents(config: FailurePercentConfig, nowNs: number): void {
-    const judged = this.#judgeable(config.minRequests);
+  #judgeFailurePercents(config: FailurePercentConfig, judged: readonly M[], nowNs: number): void {
     if (judged.length < config.minHosts) return;
     for (const member of judged) {
+      if (member.outlier?.ejected === true) continue;
       const failed = 100 * (1 - successRate(member));
       if (failed > config.thresholdPercent && this.#draws(config.enforcePercent)) this.#eject(member, nowNs);
     }

@@ -258,6 +258,15 @@ describe('statistics', () => {
     expect(judge(86)).toEqual([0]);
   });
 
+  test('FO-26: with both statistics on, whom the first ejects still counts for the second, and is ejected once', () => {
+    const lenient = { ...successRate, stdevFactor: 1_200 };
+    const rig = new Rig(5, { ...OFF, successRate: lenient, failurePercent });
+    // mean 0.628, deviation 0.463: only the last one lies below 0.073, while two fail more than 85 %.
+    [100, 100, 100, 14, 0].forEach((good, at) => rig.ok(at, good).fail(at, 100 - good));
+    expect(rig.sweep(10).out).toEqual([3, 4]);
+    expect(rig.detector.ejections).toBe(2);
+  });
+
   test('FO-26: an ejected one is not judged again; without calls nobody is judged', () => {
     const rig = new Rig(6, { ...OFF, failurePercent: { ...failurePercent, minRequests: 0, minHosts: 1 } });
     expect(rig.sweep(10).out).toEqual([]);
