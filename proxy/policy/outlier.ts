@@ -120,9 +120,10 @@ export class OutlierDetector<M extends OutlierMember> {
   #judgeFailurePercents(config: FailurePercentConfig, judged: readonly M[], nowNs: number): void {
     if (judged.length < config.minHosts) return;
     for (const member of judged) {
-      if (member.outlier?.ejected === true) continue;
-      const failed = 100 * (1 - successRate(member));
-      if (failed > config.thresholdPercent && this.#draws(config.enforcePercent)) this.#eject(member, nowNs);
+      const { ejected, successes, failures } = member.outlier as OutlierRecord;
+      // In whole numbers, so that who is at the threshold is not beyond it.
+      const isBeyond = 100 * failures > config.thresholdPercent * (successes + failures);
+      if (!ejected && isBeyond && this.#draws(config.enforcePercent)) this.#eject(member, nowNs);
     }
   }
 

@@ -258,6 +258,19 @@ describe('statistics', () => {
     expect(judge(86)).toEqual([0]);
   });
 
+  test('FO-26: at each threshold exactly, and with any number of calls, nobody is beyond it', () => {
+    for (let thresholdPercent = 0; thresholdPercent < 100; thresholdPercent++) {
+      for (const calls of [100, 300]) {
+        const config = { ...failurePercent, thresholdPercent, minHosts: 1 };
+        const rig = new Rig(2, { ...OFF, failurePercent: config });
+        const failures = (thresholdPercent * calls) / 100;
+        rig.fail(0, failures).ok(0, calls - failures);
+        rig.fail(1, failures + 1).ok(1, calls - failures - 1);
+        expect(rig.sweep(10).out).toEqual([1]);
+      }
+    }
+  });
+
   test('FO-26: with both statistics on, whom the first ejects still counts for the second, and is ejected once', () => {
     const lenient = { ...successRate, stdevFactor: 1_200 };
     const rig = new Rig(5, { ...OFF, successRate: lenient, failurePercent });
