@@ -4,6 +4,9 @@
  */
 import type { FailurePercentConfig, OutlierConfig, SuccessRateConfig } from './failover-config.ts';
 
+/** Rates this near to each other are the same: the mean of equal ones may be off by that. */
+const ROUNDING = 1e-9;
+
 /** What the detector keeps of one member, made with the member and forgotten with it (FO-28). */
 export class OutlierRecord {
   ejected = false;
@@ -113,7 +116,8 @@ export class OutlierDetector<M extends OutlierMember> {
     }
     const least = mean - (Math.sqrt(squares / judged.length) * config.stdevFactor) / 1_000;
     for (const member of judged) {
-      if (successRate(member) < least && this.#draws(config.enforcePercent)) this.#eject(member, nowNs);
+      if (successRate(member) < least - ROUNDING && this.#draws(config.enforcePercent))
+        this.#eject(member, nowNs);
     }
   }
 

@@ -238,9 +238,13 @@ describe('statistics', () => {
     rates.forEach((good, at) => rig.ok(at, good).fail(at, 100 - good));
     // mean 0.9, deviation 0.183: the threshold lies at 0.553.
     expect(rig.sweep(10).out).toEqual([5]);
-    const same = new Rig(6, { ...OFF, successRate });
-    for (let at = 0; at < 6; at++) same.ok(at, 50).fail(at, 50);
-    expect(same.sweep(10).out).toEqual([]);
+    for (const stdevFactor of [0, 500, 1_900]) {
+      for (let good = 0; good <= 100; good++) {
+        const same = new Rig(6, { ...OFF, successRate: { ...successRate, stdevFactor } });
+        for (let at = 0; at < 6; at++) same.ok(at, good).fail(at, 100 - good);
+        expect(same.sweep(10).out).toEqual([]);
+      }
+    }
   });
 
   test('FO-26: a failure percentage beyond the threshold; each interval counts alone', () => {
