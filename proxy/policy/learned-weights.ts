@@ -11,6 +11,8 @@ import type { Weigher } from './weigher.ts';
 /** What the mean weighs when weights are scaled anew, and the most that one can weigh. */
 const MEAN = 1_000;
 const MOST = 100_000;
+/** A weight above this is none: a sum of them has to stay a number. */
+const BELIEVED_MAX = 1e300;
 /** Looked at in one pick. */
 const LOOKS = 4;
 /** Less of a change is not worth a place in the schedule. */
@@ -101,13 +103,11 @@ export class LearnedWeights<M extends BalancerMember> implements Weigher<M> {
     // Nothing can be told from it: what was known stays.
     if (record === undefined || calls <= 0 || busy <= 0) return;
     const weight = calls / (busy + (errors / calls) * this.#penalty);
-    if (!(weight > 0 && weight < Infinity)) return;
-    const wasUsable = record.usable;
-    this.#use(record, false);
+    if (!(weight > 0 && weight < BELIEVED_MAX)) return;
+    if (record.usable) this.#sum += weight - record.weight;
     record.weight = weight;
     if (record.sinceNs < 0) record.sinceNs = nowNs;
     record.lastNs = nowNs;
-    this.#use(record, wasUsable);
   }
 
   #isUsable(record: LoadRecord, nowNs: number): boolean {
@@ -127,12 +127,15 @@ export class LearnedWeights<M extends BalancerMember> implements Weigher<M> {
     this.#known += usable ? 1 : -1;
     this.#sum += usable ? record.weight : -record.weight;
     if (usable && this.#known === 2) this.#rescale();
-    // What rounding left over must not outlive the weights that it came from.
-    if (this.#known === 0) this.#sum = 0;
   }
 
-  /** So that rounding to whole weights stays below one in some hundreds. */
+  /**
+   * So that rounding to whole weights stays below one in some hundreds. The sum is taken anew, since one that grew and shrank by weights of very
+   * different sizes is off by what rounding took.
+   */
   #rescale(): void {
+    this.#sum = 0;
+    for (const { usable, weight } of this.#records.values()) if (usable) this.#sum += weight;
     if (this.#known === 0) return;
     const mean = this.#sum / this.#known;
     const scaled = mean * this.#scale;

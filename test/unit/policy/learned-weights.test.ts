@@ -136,6 +136,20 @@ describe('weights from load reports', () => {
     expect(Math.abs((crowd.run(4)[0] as number) - 100)).toBeLessThan(3);
   });
 
+  it('LB-26: who told something enormous once spoils nothing for long: neither the mean nor the schedule', () => {
+    for (const calls of [1e5, 1e12, 1e30, 1e300]) {
+      const crowd = new Crowd(5, { blackoutMs: 0 });
+      const [odd, big, a, b] = crowd.members as [TestMember, TestMember, TestMember, TestMember];
+      for (const member of [odd, big]) crowd.report(member, calls, 1e-8);
+      for (const member of [a, b]) crowd.report(member, 100, 0.5);
+      crowd.run(3);
+      for (const member of [odd, big]) crowd.report(member, 100, 0.5);
+      crowd.run(3);
+      // The fifth is not known and has the mean of the others.
+      expect(crowd.run(10)).toEqual([200, 200, 200, 200, 200]);
+    }
+  });
+
   it('one that comes back is unknown; weights of any size are scaled', () => {
     const crowd = new Crowd(3, { blackoutMs: 0 });
     crowd.members.forEach((member, at) => crowd.capacity.set(member, [1e7, 2e7, 1e7][at] as number));
