@@ -55,7 +55,7 @@ export interface BalancerConfig {
   decayMs: number;
   /** p2c_ewma: an attempt that failed counts as one that took at least so long, so that fast failure attracts nobody. */
   failurePenaltyMs: number;
-  /** ring_hash: points on the ring for each unit of weight, and the most points of all (then each gets half, and so on). */
+  /** ring_hash: points on the ring for each unit of weight, and the most points of all (then each gets half, and so on, but one at least). */
   pointsPerWeight: number;
   ringSizeMax: number;
   /** maglev: slots of the table, a prime. */

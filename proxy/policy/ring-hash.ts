@@ -100,23 +100,29 @@ export class RingHash<M extends BalancerMember> implements Balancer<M> {
     return member.standing.weight;
   }
 
-  /** Halved until all points fit: a set that grows or shrinks by a few keeps its points. */
+  /** Halved until all points fit: a set that grows or shrinks by a few keeps its points. Below 1 where weights alone are too many. */
   #wantedDensity(): number {
     let density = this.#pointsPerWeight;
-    while (density > 1 && density * this.#total > this.#sizeMax) density = Math.ceil(density / 2);
+    while (density * this.#total > this.#sizeMax)
+      density = density > 1 ? Math.ceil(density / 2) : density / 2;
     return density;
+  }
+
+  /** One at least. */
+  #pointCount({ standing }: M): number {
+    return Math.max(1, Math.floor(standing.weight * this.#density));
   }
 
   #build(): void {
     this.#density = this.#wantedDensity();
     this.#seats = [...this.#members].sort(byAddress);
     this.#free.length = 0;
-    this.#size = this.#total * this.#density;
+    this.#size = this.#seats.reduce((sum, member) => sum + this.#pointCount(member), 0);
     const marks = new Float64Array(this.#size);
     let size = 0;
     this.#seats.forEach((member, rank) => {
       const hash = hashText(member.endpoint.address);
-      const count = member.standing.weight * this.#density;
+      const count = this.#pointCount(member);
       for (let time = 0; time < count; time++) marks[size++] = hashAgain(hash, time) * RANKS + rank;
       member.standing.place = rank;
     });
@@ -134,7 +140,7 @@ export class RingHash<M extends BalancerMember> implements Balancer<M> {
   /** Its points, in ascending order. */
   #pointsOf(member: M): Uint32Array {
     const hash = hashText(member.endpoint.address);
-    const own = new Uint32Array(member.standing.weight * this.#density);
+    const own = new Uint32Array(this.#pointCount(member));
     for (let time = 0; time < own.length; time++) own[time] = hashAgain(hash, time);
     return own.sort();
   }

@@ -184,6 +184,13 @@ describe('ring hash, its points', () => {
     const after = mapOf(balancer);
     expect(after).not.toEqual(before);
     expect(after.filter((owner) => owner === heavy.name).length / KEYS.length).toBeGreaterThan(0.4);
+    const weighty = filled(
+      () => ring({ ringSizeMax: 1_024 }),
+      [new TestMember('a:1', 10_000), new TestMember('b:1', 10_000), new TestMember('c:1', 20_000)],
+    );
+    const owners = Array.from({ length: 65_536 }, (_, at) => weighty.pick(0, at * 65_536)?.name);
+    expect(owners.filter((owner, at) => owner !== owners[at - 1]).length).toBeLessThanOrEqual(1_024);
+    expect(owners.filter((owner) => owner === 'c:1').length / 65_536).toBeCloseTo(0.5, 1);
     const crowd = setOf(2_000, 1);
     expect(mapOf(filled(() => ring({ ringSizeMax: 1_024 }), crowd))).not.toContain(null);
   });
