@@ -15,6 +15,8 @@ export interface GroupCounts {
   /** Those that are well, or have not shown yet whether they are. */
   well: number;
   pickable: number;
+  /** Pickable ones that are not well: there is panic. */
+  ailing: number;
   /** Of all calls, 0 to 1. */
   share: number;
 }
@@ -41,10 +43,11 @@ export function shareOut(groups: readonly GroupCounts[], config: ShareConfig): v
   });
 }
 
-/** What all priorities together can bear, 1 at most: below it Envoy thinks of panic. */
+/** What all priorities together can bear, 1 at most: below it Envoy thinks of panic. Where they mean nothing there is one, and no other to help it. */
 export function abilityOfAll(groups: readonly GroupCounts[], config: ShareConfig): number {
+  const judged = config.priorities === 'ignore' ? ({ ...config, priorities: 'envoy' } as const) : config;
   let sum = 0;
-  for (const level of levelsOf(groups, config)) sum += abilityOf(level, config);
+  for (const level of levelsOf(groups, config)) sum += abilityOf(level, judged);
   return sum < 1 ? sum : 1;
 }
 
@@ -79,6 +82,14 @@ function byCount(groups: readonly GroupCounts[]): void {
 }
 
 function shareWithin(level: readonly GroupCounts[], share: number, config: ShareConfig): void {
+  // In panic all bear the calls alike, wherever they are (Envoy).
+  if (level.some(({ ailing }) => ailing > 0)) byCount(level);
+  else byPlace(level, config);
+  for (const group of level) group.share *= share;
+}
+
+/** By what localities mean; of this priority's calls. */
+function byPlace(level: readonly GroupCounts[], config: ShareConfig): void {
   const weigh = config.localities === 'nearest' ? nearness(level, config.ownLocality) : weightIn(config);
   let sum = 0;
   for (const group of level) {
@@ -86,11 +97,8 @@ function shareWithin(level: readonly GroupCounts[], share: number, config: Share
     sum += group.share;
   }
   // Where those that should get calls cannot be picked, the others do, by their number.
-  if (sum === 0 && share > 0) {
-    byCount(level);
-    sum = 1;
-  }
-  for (const group of level) group.share = sum === 0 ? 0 : (group.share * share) / sum;
+  if (sum === 0) return byCount(level);
+  for (const group of level) group.share /= sum;
 }
 
 /** By weight, which shrinks with the locality's health (Envoy); where localities mean nothing, by number. */

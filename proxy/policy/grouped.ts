@@ -14,6 +14,7 @@ const STRIDE = 0.618_033_988_749_894_9;
 /** What `Standing.counted` holds. */
 const PICKABLE = 1;
 const WELL = 2;
+const AILING = 4;
 const NOBODY: readonly never[] = [];
 
 export interface GroupMember extends BalancerMember {
@@ -31,6 +32,7 @@ class Group<M extends GroupMember> implements GroupCounts {
   total = 0;
   well = 0;
   pickable = 0;
+  ailing = 0;
   share = 0;
   /** What a change of the set brings it. */
   members: M[] = [];
@@ -219,17 +221,20 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
     group.total--;
     if ((standing.counted & PICKABLE) !== 0) group.pickable--;
     if ((standing.counted & WELL) !== 0) group.well--;
+    if ((standing.counted & AILING) !== 0) group.ailing--;
     standing.counted = 0;
   }
 
   #count(member: M, group: Group<M>): void {
     const { standing } = member;
     const before = standing.counted;
-    const now = (member.pickable ? PICKABLE : 0) | (member.well || member.warming ? WELL : 0);
+    const well = member.well || member.warming;
+    const now = (member.pickable ? PICKABLE : 0) | (well ? WELL : member.pickable ? AILING : 0);
     if (now === before) return;
     standing.counted = now;
     group.pickable += (now & PICKABLE) - (before & PICKABLE);
     group.well += ((now & WELL) - (before & WELL)) / WELL;
+    group.ailing += ((now & AILING) - (before & AILING)) / AILING;
     this.#forget();
   }
 

@@ -35,6 +35,37 @@ const at = (id: string, priority: number, more: Partial<Endpoint> = {}): Endpoin
   ...more,
 });
 
+/** Whose health checks say what `round` is told, in two rounds: who is not among `well` is ill. */
+function checkedMesh(endpoints: readonly Endpoint[], balancer: Partial<BalancerConfig>) {
+  const health = {
+    ...DEFAULT_HEALTH,
+    mode: 'check' as const,
+    unhealthyThreshold: 1,
+    jitter: 0,
+    intervalMs: 100,
+  };
+  const mesh = meshOf(endpoints, balancer, { health });
+  const check = (id: string, serving: boolean) => {
+    const stream = mesh.link(id).open[0];
+    if (stream === undefined) return;
+    mesh.port(id).onHeaders(stream, RESPONSE, false);
+    mesh.port(id).onData(stream, Uint8Array.from([0, 0, 0, 0, 2, 8, serving ? 1 : 2]), false);
+    mesh.port(id).onTrailers(stream, headerBlock([['grpc-status', '0']]));
+  };
+  const round = (well: string) => {
+    for (const { id } of endpoints) check(id, well.includes(id));
+    mesh.pass(100 * MS);
+    for (const { id } of endpoints) check(id, well.includes(id));
+  };
+  const pickable = () =>
+    mesh.sidecar
+      .clusters()
+      .filter((one) => one.pickable)
+      .map(({ id }) => id)
+      .join('');
+  return { mesh, round, pickable };
+}
+
 describe('groups in the machine', () => {
   it('LB-01: there are none where neither priority nor locality means anything: one round robin over all', () => {
     const flat = { priorities: 'ignore', localities: 'ignore' } as const;
@@ -96,32 +127,7 @@ describe('groups in the machine', () => {
   });
 
   it('LB-18, LB-19: nobody panics while other priorities can bear the calls', () => {
-    const health = {
-      ...DEFAULT_HEALTH,
-      mode: 'check' as const,
-      unhealthyThreshold: 1,
-      jitter: 0,
-      intervalMs: 100,
-    };
-    const mesh = meshOf([at('a', 0), at('b', 0), at('c', 1)], { panicThreshold: 0.7 }, { health });
-    const check = (id: string, serving: boolean) => {
-      const stream = mesh.link(id).open[0];
-      if (stream === undefined) return;
-      mesh.port(id).onHeaders(stream, RESPONSE, false);
-      mesh.port(id).onData(stream, Uint8Array.from([0, 0, 0, 0, 2, 8, serving ? 1 : 2]), false);
-      mesh.port(id).onTrailers(stream, headerBlock([['grpc-status', '0']]));
-    };
-    const round = (well: string) => {
-      for (const id of ['a', 'b', 'c']) check(id, well.includes(id));
-      mesh.pass(100 * MS);
-      for (const id of ['a', 'b', 'c']) check(id, well.includes(id));
-    };
-    const pickable = () =>
-      mesh.sidecar
-        .clusters()
-        .filter((one) => one.pickable)
-        .map(({ id }) => id)
-        .join('');
+    const { round, pickable } = checkedMesh([at('a', 0), at('b', 0), at('c', 1)], { panicThreshold: 0.7 });
     round('abc');
     expect(pickable()).toBe('abc');
     round('c');
@@ -131,6 +137,26 @@ describe('groups in the machine', () => {
     round('c');
     expect(pickable()).toBe('c');
   });
+
+  it.each(['envoy', 'ignore'] as const)(
+    'LB-18, LB-19: in panic all bear the calls alike, in whatever locality; priorities: %s',
+    (priorities) => {
+      const zones = ['a', 'b', 'c', 'd'].map((id, index) =>
+        at(id, 0, { locality: index < 2 ? 'x' : 'y', localityWeight: index < 2 ? 3 : 1 }),
+      );
+      for (const localities of ['weighted', 'nearest'] as const) {
+        const balancer = { priorities, localities, ownLocality: 'x', panicThreshold: 0.5 };
+        const { mesh, round } = checkedMesh(zones, balancer);
+        round('ab');
+        expect(Object.keys(visits(mesh, 100)).sort()).toEqual(['a', 'b']);
+        round('a');
+        for (const count of Object.values(visits(mesh, 400))) expect(Math.abs(count - 100)).toBeLessThan(5);
+        round('abcd');
+        const { a = 0, b = 0 } = visits(mesh, 400);
+        expect(Math.abs(a + b - (localities === 'weighted' ? 300 : 400))).toBeLessThan(5);
+      }
+    },
+  );
 
   it('LB-23: a subset is all that it connects to, and a change brings one', () => {
     const all = Array.from({ length: 20 }, (_, index) => endpoint(`n${index}`));

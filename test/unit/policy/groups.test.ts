@@ -17,6 +17,7 @@ function shares(rows: Row[], config: Partial<BalancerConfig> = {}): number[] {
     total,
     well,
     pickable: well,
+    ailing: 0,
     share: 0,
   }));
   shareOut(groups, { ...DEFAULT_BALANCER, ...config });
