@@ -20,6 +20,13 @@ export function expectedShares(groups: readonly Group[], settings: GroupSettings
   });
 }
 
+/** All priorities together can bear all calls; where they mean nothing they are one. */
+export function canBearAll(groups: readonly Group[], settings: GroupSettings): boolean {
+  const { priorities } = settings;
+  const judged = priorities === 'ignore' ? { ...settings, priorities: 'envoy' as const } : settings;
+  return levelsOf(groups).reduce((sum, level) => sum + abilityOf(level, judged), 0) > 1 - 1e-9;
+}
+
 /** Groups of one priority. */
 function levelsOf(groups: readonly Group[]): Group[][] {
   const levels: Group[][] = [];
@@ -39,7 +46,8 @@ function abilityOf(level: readonly Group[], { priorities, overprovisioning }: Gr
 
 function within(level: readonly Group[], settings: GroupSettings, own: string): number[] {
   const { localities, overprovisioning } = settings;
-  if (localities === 'ignore') return byNumber(level);
+  // Whoever is picked without being well is so in panic, in which all bear the calls alike.
+  if (localities === 'ignore' || sumOf(level, 'pickable') > sumOf(level, 'well')) return byNumber(level);
   const weights =
     localities === 'nearest'
       ? nearest(level, own)

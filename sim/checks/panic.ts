@@ -1,12 +1,16 @@
 /**
  * check.panic (LB-18, LB-19): the panic threshold of each sidecar's balancer, replayed from what it says of its endpoints. While at
- * least that share of those that were checked (without removed and draining ones) is healthy, every first pick is of a healthy one.
- * While fewer are, picks are of any that were checked, and in each time of 50 picks for each and more, in which nothing changes, everyone
- * that is connected has had at least half of its share by weight; with a balancer that goes by keys only the first half is of use.
+ * least that share of those that were checked (without removed and draining ones) is healthy, or all priorities together can bear all calls (by
+ * their share of healthy ones × `overprovisioning`, as in Envoy), every first pick is of a healthy one. While fewer are, picks are of any that
+ * were checked, and in each time of 50 picks for each and more, in which nothing changes, everyone that is connected has had at least half
+ * of its share, by weight within its priority and locality; with a balancer that goes by keys only the first half is of use.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { type GroupSettings, groupSettings, ownFacts } from '../spec/balancer.ts';
+import { EndpointView, type Group } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
+import { canBearAll, expectedShares } from './group-shares.ts';
 
 /** Fewer for each show no share. */
 const PICKS_MIN = 50;
@@ -26,8 +30,8 @@ class Seen {
   ejected = false;
   /** Null until its first check has ended. */
   healthy: boolean | null = null;
-  /** When the time that is on began it could be picked in panic; first picks since. */
-  counts = false;
+  /** The part of all picks that it should have in the time that is on, 0 where it cannot be picked; first picks since that began. */
+  share = 0;
   picks = 0;
 
   get checked(): boolean {
@@ -52,6 +56,10 @@ class Panic implements CheckRun {
   readonly #spec: CheckSpec;
   readonly #context: CheckContext;
   readonly #threshold: number;
+  readonly #settings: GroupSettings;
+  /** Groups of endpoints, by priority and locality, and by instance which it is in. */
+  readonly #groups: readonly Group[];
+  readonly #groupOf: readonly number[];
   readonly #views: (View | undefined)[] = [];
   readonly #broken = new Evidence();
   #inPanic = 0;
@@ -63,6 +71,13 @@ class Panic implements CheckRun {
     this.#context = context;
     const balancer = context.sidecar?.balancer;
     this.#threshold = typeof balancer === 'object' ? (balancer.panicThreshold ?? 0) : 0;
+    this.#settings = groupSettings(balancer);
+    const { instanceNames, groups = [] } = context;
+    ({ groups: this.#groups, groupOf: this.#groupOf } = new EndpointView(
+      instanceNames.length,
+      groups,
+      this.#settings,
+    ));
   }
 
   onEvent(event: EventView): void {
@@ -102,7 +117,7 @@ class Panic implements CheckRun {
   }
 
   #changed(view: View, one: Seen, event: EventView): void {
-    const usable = one.usable;
+    const { usable, healthy } = one;
     const before = view.panics;
     switch (ENDPOINT_CHANGES[event.code]) {
       case 'added':
@@ -132,7 +147,8 @@ class Panic implements CheckRun {
         break;
     }
     view.panics = this.#panics(view);
-    if (view.panics !== before || one.usable !== usable) this.#close(view, event.sidecar, event);
+    if (view.panics !== before || one.usable !== usable || one.healthy !== healthy)
+      this.#close(view, event.sidecar, event);
   }
 
   /** So few are healthy, with those that may or may not drain and without them. */
@@ -147,7 +163,28 @@ class Panic implements CheckRun {
       if (one.healthy) healthy += 1;
     }
     const without = healthy < this.#threshold * checked;
-    return without === moreHealthy < this.#threshold * moreChecked ? without : null;
+    if (without !== moreHealthy < this.#threshold * moreChecked) return null;
+    return without && !this.#canBearAll(view);
+  }
+
+  /** There are groups, and so priorities that may help each other. */
+  #canBearAll(view: View): boolean {
+    const { priorities, localities } = this.#settings;
+    if (priorities === 'ignore' && localities === 'ignore') return false;
+    return canBearAll(this.#count(view), this.#settings);
+  }
+
+  /** Its groups, with everyone that can be picked in panic. */
+  #count({ seen }: View): Group[] {
+    const groups = this.#groups.map((group) => ({ ...group, total: 0, pickable: 0, well: 0 }));
+    for (const [at, one] of seen.entries()) {
+      const group = groups[this.#groupOf[at] as number] as Group;
+      if (one.member) group.total += 1;
+      if (!one.usable) continue;
+      group.pickable += 1;
+      if (one.healthy === true) group.well += 1;
+    }
+    return groups;
   }
 
   #pick(view: View, one: Seen, event: EventView): void {
@@ -171,25 +208,28 @@ class Panic implements CheckRun {
   #close(view: View, sidecar: number, event: EventView): void {
     this.#judge(view, sidecar, event);
     view.picks = 0;
-    for (const one of view.seen) {
-      one.counts = one.usable;
+    const { ownLocality } = ownFacts(this.#context.sidecar?.localities, sidecar);
+    const shares = expectedShares(this.#count(view), this.#settings, ownLocality);
+    const weights = this.#groups.map(() => 0);
+    for (const [at, one] of view.seen.entries()) {
+      const group = this.#groupOf[at] as number;
+      if (one.usable) weights[group] = (weights[group] as number) + this.#weight(at);
+    }
+    for (const [at, one] of view.seen.entries()) {
+      const group = this.#groupOf[at] as number;
+      const part = this.#weight(at) / (weights[group] as number);
+      one.share = one.usable ? (shares[group] as number) * part : 0;
       one.picks = 0;
     }
   }
 
   #judge({ seen, picks }: View, sidecar: number, event: EventView): void {
-    let size = 0;
-    let total = 0;
-    for (const [at, one] of seen.entries()) {
-      if (!one.counts) continue;
-      size += 1;
-      total += this.#weight(at);
-    }
+    const size = seen.filter(({ share }) => share > 0).length;
     if (size < 2 || picks < PICKS_MIN * size) return;
     this.#spread += 1;
     for (const [at, one] of seen.entries()) {
-      const share = (picks * this.#weight(at)) / total;
-      if (!one.counts || one.picks >= share / 2 || !this.#broken.add(event.tNs, event.seq)) continue;
+      const share = picks * one.share;
+      if (one.picks >= share / 2 || !this.#broken.add(event.tNs, event.seq)) continue;
       const name = this.#context.instanceNames[at] ?? String(at);
       this.#broken.first =
         `Fewer than ${this.#share} were healthy, and up to ${atTime(event.tNs)} sidecar ${sidecar} gave ${name} ${one.picks} of ` +

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { panic } from '../../../sim/checks/panic.ts';
+import type { GroupFacts } from '../../../sim/spec/balancer.ts';
 import type { SidecarSpec } from '../../../sim/spec/scenario.ts';
 import { Script } from './journal-script.ts';
 
 const SIDECAR: SidecarSpec = { balancer: { name: 'round_robin', panicThreshold: 0.5 } };
 
 /** So many instances, all checked, healthy and connected. */
-function up(instances: number, weights: number[] = []): Script {
-  const script = new Script(instances, { sidecar: SIDECAR, weights });
+function up(instances: number, weights: number[] = [], sidecar = SIDECAR, groups: GroupFacts[] = []): Script {
+  const script = new Script(instances, { sidecar, weights, groups });
   for (let index = 0; index < instances; index++)
     script.saw(index, 'added').saw(index, 'connected').saw(index, 'healthy').saw(index, 'pickable');
   return script.phase(0);
@@ -103,6 +104,57 @@ describe('LB-18, LB-19: panic', () => {
     expect(drains().picks([1]).phase(1).verdict(panic()).explanation).toContain(
       'none of those that were checked or drains',
     );
+  });
+
+  test('while all priorities together can bear all calls nobody need panic', () => {
+    const sidecar: SidecarSpec = { balancer: { name: 'round_robin', panicThreshold: 0.9 } };
+    const rested = (ill: number[], groups: GroupFacts[] = []): Script => {
+      const script = up(4, [], sidecar, groups);
+      for (const index of ill) script.saw(index, 'unhealthy');
+      return script;
+    };
+    // Three of four bear 105 % of the calls, two of four only 70 %, and another priority the rest.
+    const three = rested([0]).picks(round([1, 2, 3], 100));
+    expect(three.phase(1).verdict(panic())).toMatchObject({ outcome: 'not exercised', exercised: 300 });
+    expect(rested([0]).picks([0]).phase(1).verdict(panic()).outcome).toBe('violated');
+    const two = () => rested([0, 1]).picks(round([2, 3], 100));
+    expect(two().phase(1).verdict(panic()).outcome).toBe('violated');
+    const helped = rested([0], [{}, {}, { priority: 1 }, { priority: 1 }]).picks(round([1, 1, 2, 3], 50));
+    expect(helped.phase(1).verdict(panic()).outcome).toBe('not exercised');
+    // Without priorities and localities there is nobody to help: the share alone decides.
+    const flat: SidecarSpec = {
+      balancer: { name: 'round_robin', panicThreshold: 0.9, priorities: 'ignore' },
+    };
+    const alone = up(4, [], flat)
+      .saw(0, 'unhealthy')
+      .picks(round([1, 2, 3], 100));
+    expect(alone.phase(1).verdict(panic()).outcome).toBe('violated');
+  });
+
+  test('in panic each priority has its share, and all of one alike, in whatever locality', () => {
+    const sidecar: SidecarSpec = {
+      balancer: { name: 'round_robin', panicThreshold: 0.5, localities: 'weighted' },
+    };
+    const groups = [
+      { locality: 'x', localityWeight: 9 },
+      { locality: 'y' },
+      { locality: 'y' },
+      { locality: 'y' },
+    ];
+    const ill = (): Script =>
+      up(4, [], sidecar, groups).saw(1, 'unhealthy').saw(2, 'unhealthy').saw(3, 'unhealthy');
+    const alike = ill().picks(round([0, 1, 2, 3], 60));
+    expect(alike.phase(1).verdict(panic()).outcome).toBe('holds');
+    const kept = ill().picks(round([0], 240));
+    expect(kept.phase(1).verdict(panic()).outcome).toBe('violated');
+    const ranks = [{}, {}, {}, { priority: 1 }];
+    const lost = up(4, [], SIDECAR, ranks).saw(0, 'unhealthy').saw(1, 'unhealthy').saw(3, 'unhealthy');
+    expect(
+      lost
+        .picks(round([0, 1, 2], 80))
+        .phase(1)
+        .verdict(panic()).outcome,
+    ).toBe('holds');
   });
 
   test('without a threshold, or without panic, nothing is shown', () => {
