@@ -25,7 +25,7 @@ export interface DownstreamPort extends LinkEvents {
 
 /** What the machine asks of its driver. */
 export interface SidecarEnvironment {
-  /** Connect to `upstream.endpoint.address`; answer later by `handleConnected` or `handleDialFailed`, never inside this call. */
+  /** Connect to `upstream.endpoint`, to its `dialAddress` where it has one; answer later by `handleConnected` or `handleDialFailed`, never inside this call. */
   dial(upstream: UpstreamPort): void;
   /** The answer to `dial` is no longer wanted (it took too long, or the endpoint is gone): let go of what it holds. */
   abandon?(upstream: UpstreamPort): void;
@@ -100,6 +100,8 @@ export interface ClusterEndpoint {
   /** Its cluster, where there are several. */
   cluster?: string;
   address: string;
+  /** What new connections dial, where that is not the address. */
+  dialAddress?: string;
   pickable: boolean;
   connected: boolean;
   /** Null: not known yet. Without health checks always true. */

@@ -132,6 +132,7 @@ export class Sidecar implements SidecarMachine {
         id: upstream.id,
         ...named,
         address: upstream.endpoint.address,
+        ...dialled(upstream.endpoint),
         pickable: upstream.pickable,
         connected: upstream.connected,
         healthy: checked ? upstream.health.healthy : true,
@@ -158,4 +159,9 @@ export class Sidecar implements SidecarMachine {
     this.#goneAway = true;
     for (const session of this.#sessions) session.link?.goAway(H2.noError, true);
   }
+}
+
+/** Where it goes, if not to the endpoint's address. */
+function dialled({ dialAddress }: Endpoint): { dialAddress?: string } {
+  return dialAddress === undefined ? {} : { dialAddress };
 }

@@ -4,7 +4,7 @@ import type { Endpoint, HealthConfig } from '../policy/config.ts';
 import type { GroupMember } from '../policy/grouped.ts';
 import { HealthState } from '../policy/health.ts';
 import { type OutlierMember, OutlierRecord } from '../policy/outlier.ts';
-import { reconnectNs } from '../policy/reconnect.ts';
+import { DialRecord, reconnectNs } from '../policy/reconnect.ts';
 import type { Call } from './call.ts';
 import type { Context } from './context.ts';
 import type { EndpointChange } from './observer.ts';
@@ -18,9 +18,6 @@ import { WaitList } from './wait-list.ts';
 
 /** Connections to one endpoint at most; a further one is opened when calls wait because no stream fits on those there are (MS-30). */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
-
-/** A connection that lived so long is no sign of an endpoint that closes what it accepts. */
-const LASTED_NS = 1e9;
 
 /** From 5 minutes, the least that endpoints take for granted, to three days. */
 const PING_SLOWNESS_MAX = 1_024;
@@ -54,9 +51,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   #dialling: UpstreamSession | null = null;
   /** A connection ended by GOAWAY and its successor is on the way: still pickable, calls wait for it (FO-19, FO-21). */
   #replacing = false;
-  #failures = 0;
-  /** Connections in a row that ended before they served or lasted. */
-  #shortLived = 0;
+  #record = new DialRecord();
   #connected = false;
   /** What it counts for in `context.checked` and `context.healthy`. */
   #checked = 0;
@@ -85,10 +80,10 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     return this.endpoint.id;
   }
 
-  /** For people: id and address. */
+  /** For people: id, and what is dialled. */
   get name(): string {
-    const { id, address } = this.endpoint;
-    return id === address ? address : `${id} (${address})`;
+    const { id, address, dialAddress = address } = this.endpoint;
+    return id === dialAddress ? id : `${id} (${dialAddress})`;
   }
 
   get active(): number {
@@ -126,6 +121,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
       before.locality !== endpoint.locality ||
       before.localityWeight !== endpoint.localityWeight;
     if (before.weight !== endpoint.weight) this.#context.balancer.memberChanged(this);
+    if (before.dialAddress !== endpoint.dialAddress) this.#dialElsewhere();
     if (before.id === endpoint.id && before.draining === endpoint.draining) return moved;
     if (endpoint.draining && !before.draining) this.tell('draining');
     if (!endpoint.draining && this.#sessions.length === 0) this.#dial();
@@ -178,7 +174,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.#context.timers.cancel(this.#dialTimer);
     this.#context.counters.connectionsUpstream++;
     this.#dialling = null;
-    this.#failures = 0;
+    this.#record.connected();
     this.#replacing = false;
     this.#sessions.push(session);
     session.connectedNs = this.#context.nowNs;
@@ -196,12 +192,11 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   handleDialFailed(session: UpstreamSession, reason: string): void {
     this.#context.timers.cancel(this.#dialTimer);
     this.#dialling = null;
-    this.#failures++;
     this.#context.counters.connectsFailed++;
     this.#replacing = false;
     if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
     this.#settled();
-    this.#dialLater(this.#failures);
+    this.#dialLater(this.#record.failed());
     this.update();
     if (this.#sessions.length === 0) this.#requeue();
     this.#context.releaseWaiting();
@@ -340,12 +335,19 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
    * The last connection ended. The next one is dialled at once (true) where that one had served or lasted, and once where it
    * had not: an endpoint that accepts and closes would be dialled without end.
    */
-  #dialNext({ served, connectedNs }: UpstreamSession): boolean {
-    const lasted = served || this.#context.nowNs - connectedNs >= LASTED_NS;
-    this.#shortLived = lasted ? 0 : this.#shortLived + 1;
-    if (this.#shortLived <= 1) this.#dial();
-    else this.#dialLater(this.#shortLived - 1);
+  #dialNext(session: UpstreamSession): boolean {
+    const shortLived = this.#record.ended(session, this.#context.nowNs);
+    if (shortLived <= 1) this.#dial();
+    else this.#dialLater(shortLived - 1);
     return this.#dialling !== null;
+  }
+
+  /** Nothing is known against the address that is dialled from now on. */
+  #dialElsewhere(): void {
+    this.#record = new DialRecord();
+    if (this.#sessions.length > 0 || !this.#reconnectTimer.armed) return;
+    this.#context.timers.cancel(this.#reconnectTimer);
+    this.#dial();
   }
 
   #dialLater(failures: number): void {

@@ -1,17 +1,25 @@
 /**
- * Endpoints from DNS: all addresses of a name (A and AAAA), or of a service's SRV targets. Asked again when the time to
- * live is over, within bounds. A failure and an answer without addresses change nothing: the last good set stays.
+ * Endpoints from DNS: all addresses of a name (A and AAAA), or of a service's SRV targets; or the name itself as one endpoint. Asked
+ * again when the time to live is over, within bounds. A failure and an answer without addresses change nothing: the last good set stays.
  */
 import { formatAddress } from '../policy/address.ts';
 import { type Endpoint, WEIGHT_MAX } from '../policy/config.ts';
 import { DnsLookup, type FamilyAnswer, type HostAnswer } from './dns-lookup.ts';
 import type { EndpointSource, SourceEvents } from './source.ts';
 
+/**
+ * What an answer means. `strict`: each address is an endpoint. `logical`: the name is one endpoint; new connections to it go to the first address of
+ * the newest answer (the first of IPv4, where there is any), and those there are stay whatever it says (Envoy's LOGICAL_DNS).
+ */
+export const DNS_DIALECTS = ['strict', 'logical'] as const;
+export type DnsDialect = (typeof DNS_DIALECTS)[number];
+
 export interface DnsConfig {
   name: string;
   /** A: of all endpoints. SRV: the records say it. */
   port: number;
   type: 'A' | 'SRV';
+  dialect: DnsDialect;
   /** IP:PORT of the DNS server; null: those of the system. */
   server: string | null;
   /** Never asked oftener than that, also where the time to live is 0; and at least that often. */
@@ -44,8 +52,16 @@ export class DnsSource implements EndpointSource {
   }
 
   view(): object {
-    const { name, type, server } = this.#config;
-    return { kind: 'dns', name, type, server, endpoints: this.#endpoints, nextLookMs: this.#refreshMs };
+    const { name, type, dialect, server } = this.#config;
+    return {
+      kind: 'dns',
+      name,
+      type,
+      dialect,
+      server,
+      endpoints: this.#endpoints,
+      nextLookMs: this.#refreshMs,
+    };
   }
 
   close(): void {
@@ -84,34 +100,50 @@ export class DnsSource implements EndpointSource {
     this.#again(ttlMs);
   }
 
-  /** Per host and family: what was told replaces, what nobody could tell stays as it was. A host with neither stays whole. */
   #take(hosts: readonly HostAnswer[]): void {
-    const known = new Map<string, readonly string[]>();
-    const endpoints = new Map<string, Endpoint>();
-    for (const { host, port, weight, v4, v6 } of hosts) {
-      const isGone = v4.trouble !== null && v6.trouble !== null;
-      for (const [key, answer] of [
-        [`${host}/4`, v4],
-        [`${host}/6`, v6],
-      ] as const) {
-        const addresses = answer.told && !isGone ? answer.addresses : (this.#known.get(key) ?? []);
-        known.set(key, addresses);
-        for (const ip of addresses) {
-          const address = formatAddress(ip, port);
-          const endpoint = { address, id: address, draining: false };
-          const share = Math.min(Math.max(weight, 1), WEIGHT_MAX);
-          if (!endpoints.has(address))
-            endpoints.set(address, share === 1 ? endpoint : { ...endpoint, weight: share });
-        }
-      }
-    }
-    this.#known = known;
-    const set = [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+    this.#learn(hosts);
+    const set = this.#config.dialect === 'logical' ? this.#logical() : this.#strict(hosts);
     const text = JSON.stringify(set);
     if (text === this.#told) return;
     this.#told = text;
     this.#endpoints = set.length;
     this.#events.onEndpoints(set);
+  }
+
+  /** Per host and family: what was told replaces, what nobody could tell stays as it was. A host with neither stays whole. */
+  #learn(hosts: readonly HostAnswer[]): void {
+    const known = new Map<string, readonly string[]>();
+    for (const { host, v4, v6 } of hosts) {
+      const isGone = v4.trouble !== null && v6.trouble !== null;
+      for (const [key, answer] of [
+        [`${host}/4`, v4],
+        [`${host}/6`, v6],
+      ] as const)
+        known.set(key, answer.told && !isGone ? answer.addresses : (this.#known.get(key) ?? []));
+    }
+    this.#known = known;
+  }
+
+  #strict(hosts: readonly HostAnswer[]): Endpoint[] {
+    const endpoints = new Map<string, Endpoint>();
+    for (const { host, port, weight } of hosts) {
+      const share = Math.min(Math.max(weight, 1), WEIGHT_MAX);
+      for (const ip of [`${host}/4`, `${host}/6`].flatMap((key) => this.#known.get(key) ?? [])) {
+        const address = formatAddress(ip, port);
+        const endpoint = { address, id: address, draining: false };
+        if (!endpoints.has(address))
+          endpoints.set(address, share === 1 ? endpoint : { ...endpoint, weight: share });
+      }
+    }
+    return [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+  }
+
+  /** Of an answer that has addresses. */
+  #logical(): Endpoint[] {
+    const { name, port } = this.#config;
+    const [first] = [...this.#known.values()].flat() as [string, ...string[]];
+    const address = formatAddress(name, port);
+    return [{ address, dialAddress: formatAddress(first, port), id: address, draining: false }];
   }
 
   #failed(reason: string): void {

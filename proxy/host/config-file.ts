@@ -240,6 +240,7 @@ function dnsTexts(given: Extract<ConfigFile['discovery'], { kind: 'dns' }>): Raw
   const isSrv = given.type === 'SRV';
   const refresh = {
     'dns-server': given.server,
+    'discovery.dialect': given.dialect,
     'discovery.minRefreshMs': text(given.minRefreshMs),
     'discovery.maxRefreshMs': text(given.maxRefreshMs),
   };

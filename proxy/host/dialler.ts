@@ -24,11 +24,12 @@ export class Dialler implements SidecarEnvironment {
   }
 
   dial(port: UpstreamPort): void {
-    const address = parseAddress(port.endpoint.address);
-    if (address === null) {
+    const { address: name, dialAddress = name } = port.endpoint;
+    const [named, address] = [parseAddress(name), parseAddress(dialAddress)];
+    if (named === null || address === null) {
       setImmediate(() => {
         this.#loop.begin();
-        port.handleDialFailed(`${port.endpoint.address} is no HOST:PORT`);
+        port.handleDialFailed(`${dialAddress} is no HOST:PORT`);
         this.#loop.turn();
       });
       return;
@@ -52,7 +53,7 @@ export class Dialler implements SidecarEnvironment {
         },
       },
     };
-    const socket = tls === null ? connect(options) : tls.connect(address, options);
+    const socket = tls === null ? connect(options) : tls.connect(named, options);
     this.#sockets.set(port, socket);
     let reason = 'closed by the endpoint';
     socket.on(tls === null ? 'connect' : 'secureConnect', () => {

@@ -1,7 +1,7 @@
 /** Which source of endpoints is asked for, besides `--upstream` and `--endpoints`: a control plane over xDS, DNS, a registry. */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { DEFAULT_DNS, type DnsConfig } from '../discovery/dns-source.ts';
+import { DEFAULT_DNS, DNS_DIALECTS, type DnsConfig } from '../discovery/dns-source.ts';
 import type { RegistryConfig } from '../discovery/registry-source.ts';
 import type { ChannelTls } from '../registry/channel-tls.ts';
 import { parseAddress } from '../policy/address.ts';
@@ -66,6 +66,13 @@ function readDns(read: OptionReader): DnsOptions | null {
     throw read.refusal('dns-srv', 'endpoints are given twice', 'give --dns HOST:PORT or --dns-srv NAME');
   if (service !== null && (!/^[\w.-]+$/.test(service) || service.length > NAME_MAX))
     throw read.refusal('dns-srv', `${JSON.stringify(service)} is no name`, 'give a name without port');
+  const dialect = read.choice('discovery.dialect', DNS_DIALECTS, 'strict');
+  if (dialect === 'logical' && service !== null)
+    throw read.refusal(
+      'discovery.dialect',
+      'a name is one logical endpoint, and SRV records name several',
+      'leave it out, or leave out type: SRV',
+    );
   const { host: name, port } = host === null ? { host: service as string, port: 0 } : parsed(host);
   const minRefreshMs = read.number('discovery.minRefreshMs', DEFAULT_DNS.minRefreshMs);
   const most = Math.max(DEFAULT_DNS.maxRefreshMs, minRefreshMs);
@@ -74,6 +81,7 @@ function readDns(read: OptionReader): DnsOptions | null {
     name,
     port,
     type: host === null ? 'SRV' : 'A',
+    dialect,
     server,
     minRefreshMs,
     maxRefreshMs: read.number('discovery.maxRefreshMs', most, { least: minRefreshMs }),

@@ -1,5 +1,6 @@
 /** The part of the configuration file that says where endpoints come from, when it is no list and no file. */
 import { z } from 'zod';
+import { DNS_DIALECTS } from '../discovery/dns-source.ts';
 import { amount, text } from './schema-parts.ts';
 
 const TLS = z.union([
@@ -34,6 +35,12 @@ const DNS = z.strictObject({
   name: z.string().describe('the name that is looked up'),
   port: z.int().min(1).max(65_535).describe('type A: the port of all endpoints').optional(),
   type: z.enum(['A', 'SRV']).describe('A: addresses (A and AAAA), the default; SRV: targets').optional(),
+  dialect: z
+    .enum(DNS_DIALECTS)
+    .describe(
+      'strict, the default: each address is an endpoint; logical (type A): the name is one, whose new connections go to the first address',
+    )
+    .optional(),
   server: text('IP:PORT of the DNS server; default: those of the system'),
   minRefreshMs: amount('discovery.minRefreshMs', 'never asked oftener than that, whatever the time to live'),
   maxRefreshMs: amount('discovery.maxRefreshMs', 'asked at least that often'),

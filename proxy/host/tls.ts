@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { Server, Socket, TcpSocketConnectOpts } from 'node:net';
 import { TLSSocket, connect, createSecureContext, createServer } from 'node:tls';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
@@ -93,15 +94,16 @@ export class UpstreamTls {
     this.#serverName = options.serverName;
   }
 
-  /** Begins to connect; the socket tells `secureConnect` when octets can pass. */
+  /** Begins to connect; the socket tells `secureConnect` when octets can pass. `address`: what the endpoint is called, wherever the socket goes. */
   connect(address: Address, socketOptions: TcpSocketConnectOpts): TLSSocket {
     const key = formatAddress(address.host, address.port);
     const session = this.#sessions.get(key);
+    const name = this.#serverName ?? (isIP(address.host) === 0 ? address.host : null);
     const socket = connect({
       ...socketOptions,
       secureContext: this.#context,
       ALPNProtocols: ALPN,
-      ...(this.#serverName === null ? {} : { servername: this.#serverName }),
+      ...(name === null ? {} : { servername: name }),
       ...(session === undefined ? {} : { session }),
     });
     socket.on('session', (ticket) => this.#keep(key, ticket));

@@ -233,6 +233,8 @@ export const DEFAULT_SIDECAR_CONFIG: SidecarConfig = {
 export interface Endpoint {
   /** HOST:PORT; identifies the endpoint. */
   address: string;
+  /** HOST:PORT that new connections go to, where that is not the address itself; those there are stay when it changes (logical DNS). */
+  dialAddress?: string;
   /** Name for people and journals; the address where discovery gives none. */
   id: string;
   /** Draining endpoints finish their calls and get no new one. */

@@ -1,6 +1,7 @@
 /** The real sidecar process follows DNS: addresses come, go, and stay while nobody can tell. */
 import { afterEach, expect, it } from 'vitest';
 import { startDns } from '../unit/discovery/fake-dns.ts';
+import { followLogicalName } from './logical-dns.ts';
 import { adminGet, connect, startInstance, startProcess, unary, until } from './sidecar-kit.ts';
 import { membersOfSidecar } from './xds-kit.ts';
 
@@ -57,3 +58,6 @@ it('a sidecar follows the targets of a service, and keeps them through a failure
   expect(await served()).toEqual(instances.slice(1).sort());
   expect(sidecar.stderr).toContain('The last good set stays.');
 });
+
+it('a logical name keeps its connection and calls when the answer turns, and takes the new first address for the next connection [DC-18]', () =>
+  followLogicalName());

@@ -11,6 +11,8 @@ export const ENTRIES = {
   direct: [`${ROOT}dist/proxy/host/main.js`],
   command: [`${ROOT}bin/meshwright.js`, 'sidecar'],
 } as const;
+/** One of them, or a script of another build. */
+export type Entry = keyof typeof ENTRIES | { script: string };
 const READY_MS_MAX = 15_000;
 
 export interface Ended {
@@ -29,8 +31,9 @@ export class SidecarProcess {
   stderr = '';
   readonly ended: Promise<Ended>;
 
-  constructor(flags: readonly string[], entry: keyof typeof ENTRIES, stdio: ('pipe' | 'ignore')[]) {
-    this.child = spawn(process.execPath, [...ENTRIES[entry], ...flags], { stdio, cwd: ROOT });
+  constructor(flags: readonly string[], entry: Entry, stdio: ('pipe' | 'ignore')[]) {
+    const begin = typeof entry === 'string' ? ENTRIES[entry] : [entry.script];
+    this.child = spawn(process.execPath, [...begin, ...flags], { stdio, cwd: ROOT });
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.ended = new Promise((resolve) => {
@@ -103,10 +106,7 @@ export async function expectQuiet(sidecar: SidecarProcess): Promise<void> {
 }
 
 /** Starts one with an admin server and waits until it is ready. */
-export function startProcess(
-  flags: readonly string[],
-  entry: keyof typeof ENTRIES = 'direct',
-): Promise<SidecarProcess> {
+export function startProcess(flags: readonly string[], entry: Entry = 'direct'): Promise<SidecarProcess> {
   const all = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...flags];
   return new SidecarProcess(all, entry, ['pipe', 'pipe', 'pipe']).ready();
 }

@@ -1,12 +1,15 @@
 /** TLS on both sides of a spawned sidecar: calls, versions, resumption, and who is refused with which words. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createNetServer, connect as connectNet } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import http2 from 'node:http2';
 import type { SecureServerOptions } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import tls from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
+import { startDns } from '../unit/discovery/fake-dns.ts';
 import {
   Client,
   METHODS,
@@ -308,3 +311,29 @@ it.each([
     expect(ended.stderr).toMatch(/Fix: /);
   }
 });
+
+it('a logical name of DNS is what the certificate must hold, whatever its address', async () => {
+  const port = (await startTlsInstance()).split(':')[1] as string;
+  const addresses = { ttl: 60, addresses: ['127.0.0.1'] };
+  const dns = await startDns({ 'localhost.test A': addresses, 'localhost A': addresses });
+  toEnd.push(() => dns.close());
+  const follow = async (name: string): Promise<SidecarProcess> => {
+    const folder = mkdtempSync(join(tmpdir(), 'meshwright-tls-'));
+    toEnd.push(() => rmSync(folder, { recursive: true }));
+    const discovery = { kind: 'dns', name, port: Number(port), server: dns.address, dialect: 'logical' };
+    writeFileSync(join(folder, 'sidecar.yaml'), JSON.stringify({ discovery }));
+    return start(['--config', join(folder, 'sidecar.yaml'), ...UPSTREAM]);
+  };
+  const held = await follow('localhost');
+  expect(await unary(connectTo(held), 'x')).toMatchObject({ code: 0, body: 'x' });
+  const other = await follow('localhost.test');
+  const { code, details } = await unary(connectTo(other), 'x');
+  expect(code).toBe(14);
+  expect(details).toContain('ERR_TLS_CERT_ALTNAME_INVALID');
+});
+
+function connectTo({ listen: address }: SidecarProcess) {
+  const client = connect(address);
+  toEnd.push(() => client.close());
+  return client;
+}

@@ -1,5 +1,8 @@
 /** Planted bugs of a sidecar that follows a control plane: each turns a check red in words, and its mirror holds. */
+import { describe, expect, test } from 'vitest';
+import { followLogicalName } from '../e2e/logical-dns.ts';
 import { show } from './exhibit.ts';
+import { type Planted, plantedCopy } from './plant.ts';
 
 /** A mesh that follows a control plane, with these faults and this check. */
 const scenarioOf = (faults: string, check: string, more = ''): string =>
@@ -135,3 +138,40 @@ show('planted: $name', [
     words: /Sidecar 0 sent an attempt to greeter\/2 at 1\.\d+ s/,
   },
 ]);
+
+/** What a logical name of DNS promises is judged on a process, by the body of its own test. */
+const LOGICAL: (Planted & { words: RegExp })[] = [
+  {
+    name: 'takes-the-address-for-the-name',
+    changes: [
+      {
+        file: 'proxy/discovery/dns-source.js',
+        line: 'const address = formatAddress(name, port);',
+        becomes: 'const address = formatAddress(first, port);',
+      },
+    ],
+    words: /a call after the turn went to second, not to first/,
+  },
+  {
+    name: 'cuts-connections-when-the-answer-turns',
+    changes: [
+      {
+        file: 'proxy/core/upstream.js',
+        line: 'if (before.dialAddress !== endpoint.dialAddress)',
+        becomes: 'for (const session of this.#sessions.slice()) session.fail("turned"); if (false)',
+      },
+    ],
+    words: /a call after the turn went to second|the stream said .*connection was lost/,
+  },
+];
+
+describe.each(LOGICAL)('DC-18: planted: $name', (bug) => {
+  const follow = async (planted: boolean): Promise<void> => {
+    const copy = plantedCopy(bug, planted, 'process');
+    await followLogicalName({ script: `${copy.folder}/dist/proxy/host/main.js` }).finally(copy.remove);
+  };
+
+  test('the test of the rule turns red and says why', () => expect(follow(true)).rejects.toThrow(bug.words));
+
+  test('its mirror holds', () => follow(false));
+});

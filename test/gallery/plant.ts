@@ -13,26 +13,22 @@ export interface Change {
   becomes: string;
 }
 
-export interface Bug {
+export interface Planted {
   name: string;
   /** All of them together are the bug: a rule that is guarded twice falls only when both guards do. */
   changes: readonly Change[];
+}
+
+export interface Bug extends Planted {
   /** A module body that has scenario, check and load in scope and evaluates to the scenario's arguments. */
   scenario: string;
 }
 
 /** `planted` false runs the untouched mirror. */
 export function runBug(bug: Bug, planted: boolean, world: 'virtual' | 'real' = 'virtual'): ScenarioRecord {
-  const folder = join(
-    ROOT,
-    '.meshwright/gallery',
-    `${bug.name}-${world}-${planted ? 'bug' : 'mirror'}-${process.pid}`,
-  );
+  const copy = plantedCopy(bug, planted, world);
+  const { folder } = copy;
   try {
-    mkdirSync(folder, { recursive: true });
-    cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
-    cpSync(join(ROOT, 'protos'), join(folder, 'protos'), { recursive: true });
-    for (const change of bug.changes) plant(join(folder, 'dist'), change, planted);
     const code = `import { scenario, check, load, runScenario } from './dist/sim/index.js';
 const record = await runScenario(scenario(${JSON.stringify(bug.name)}, ${bug.scenario}), { world: '${world}', seed: 1 });
 console.log(JSON.stringify(record));`;
@@ -45,8 +41,25 @@ console.log(JSON.stringify(record));`;
     });
     return JSON.parse(out) as ScenarioRecord;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    copy.remove();
   }
+}
+
+/** A folder with the package in `dist`, and the bug in it; `planted` false: the mirror. It is the caller's to remove. */
+export function plantedCopy({ name, changes }: Planted, planted: boolean, label: string) {
+  const place = `${name}-${label}-${planted ? 'bug' : 'mirror'}-${process.pid}`;
+  const folder = join(ROOT, '.meshwright/gallery', place);
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+    cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'protos'), join(folder, 'protos'), { recursive: true });
+    for (const change of changes) plant(join(folder, 'dist'), change, planted);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { folder, remove };
 }
 
 function plant(dist: string, { file, line, becomes }: Change, planted: boolean): void {

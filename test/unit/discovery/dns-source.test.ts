@@ -20,6 +20,7 @@ async function follow(answers: Record<string, Answer>, more: Partial<DnsConfig> 
     name: 'svc.test',
     port: 50_051,
     type: 'A',
+    dialect: 'strict',
     server: dns.address,
     minRefreshMs: MIN_MS,
     maxRefreshMs: 400,
@@ -27,7 +28,14 @@ async function follow(answers: Record<string, Answer>, more: Partial<DnsConfig> 
   };
   const source = new DnsSource(config, {
     onEndpoints: (set) =>
-      sets.push(set.map(({ address, weight }) => address + (weight === undefined ? '' : `=${weight}`))),
+      sets.push(
+        set.map(
+          ({ address, weight, dialAddress }) =>
+            address +
+            (weight === undefined ? '' : `=${weight}`) +
+            (dialAddress === undefined ? '' : ` at ${dialAddress}`),
+        ),
+      ),
     onTrouble: (trouble) => troubles.push(trouble),
   });
   leave.push(() => source.close());
@@ -117,6 +125,26 @@ describe('addresses of a name', () => {
     for (const waitMs of found) expect(waitMs).toBeGreaterThan(MIN_MS - 5);
     expect(found[3]).toBeGreaterThan(300);
     expect(sets).toEqual([]);
+  });
+});
+
+describe('a logical name', () => {
+  it('is one endpoint at the first address of the answer, IPv4 before IPv6 [DC-18]', async () => {
+    const { dns, sets, troubles, source } = await follow(
+      { 'svc.test A': two, 'svc.test AAAA': { ttl: 0, addresses: ['::1'] } },
+      { dialect: 'logical' },
+    );
+    const answer = async (addresses: string[] | 'empty', wanted: string): Promise<void> => {
+      dns.answers.set('svc.test A', addresses === 'empty' ? addresses : { ttl: 0, addresses });
+      await until(wanted, () => sets.at(-1)?.join() === wanted);
+    };
+    await answer(['127.0.0.2', '127.0.0.1'], 'svc.test:50051 at 127.0.0.2:50051');
+    await answer(['127.0.0.1', '127.0.0.2'], 'svc.test:50051 at 127.0.0.1:50051');
+    await answer('empty', 'svc.test:50051 at [::1]:50051');
+    expect(source.view()).toMatchObject({ dialect: 'logical', endpoints: 1 });
+    dns.answers.set('svc.test AAAA', 'empty');
+    await until('the trouble', () => troubles.length === 1);
+    expect(sets).toHaveLength(3);
   });
 });
 

@@ -61,6 +61,7 @@ describe('DNS as source of endpoints', () => {
       name: 'svc.local',
       port: 50_051,
       type: 'A',
+      dialect: 'strict',
       server: null,
       minRefreshMs: 1_000,
       maxRefreshMs: 30_000,
@@ -82,10 +83,22 @@ describe('DNS as source of endpoints', () => {
     expect(() => resolveOptions({ ...LISTEN, ...flags })).toThrow(said);
   });
 
+  it('may take a name as one logical endpoint, but no service', () => {
+    const logical = { 'discovery.dialect': 'logical' };
+    expect(resolveOptions({ ...LISTEN, dns: 'svc.local:50051' }, logical).discovery).toMatchObject({
+      dialect: 'logical',
+    });
+    expect(() => resolveOptions({ ...LISTEN, 'dns-srv': 'svc.local' }, logical)).toThrow(
+      'a name is one logical endpoint, and SRV records name several',
+    );
+  });
+
   it('stands in the schema', () => {
     const discovery = { kind: 'dns', name: 'svc.local', port: 50_051, minRefreshMs: 500 };
     expect(CONFIG_SCHEMA.safeParse({ discovery }).success).toBe(true);
-    expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, type: 'MX' } }).success).toBe(false);
+    expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, dialect: 'logical' } }).success).toBe(true);
+    for (const wrong of [{ type: 'MX' }, { dialect: 'lazy' }])
+      expect(CONFIG_SCHEMA.safeParse({ discovery: { ...discovery, ...wrong } }).success).toBe(false);
   });
 });
 
