@@ -65,6 +65,7 @@ export class RegistrySource implements EndpointSource {
 
   #open(metadata: grpc.Metadata): void {
     this.#newest = 0;
+    this.#events.onAsked?.();
     const { address, service } = this.#config;
     const client = new grpc.Client(address, this.#credentials, this.#options);
     const { path, requestSerialize, responseDeserialize } = registryMethod<object, EndpointSetMessage>(

@@ -7,6 +7,8 @@ export interface SourceEvents {
   onEndpoints(endpoints: readonly Endpoint[], cluster?: string): void;
   /** What is wrong, in one line; null: all is well again. The last good set stays meanwhile. */
   onTrouble(trouble: string | null): void;
+  /** Whoever knows is asked, from the beginning; for the trace. */
+  onAsked?(): void;
 }
 
 /** Of a source that knows of routes, too. */

@@ -179,6 +179,7 @@ export class Generation implements Serving {
           this.#setEndpoints(endpoints, cluster);
           known();
         },
+        onAsked: () => this.#trace?.sourceAsked(this.#loop.now()),
         onTrouble: (trouble) => {
           if (trouble === null) this.#log.warn('discovery is well again');
           else this.#log.warn(`${trouble}${this.#known ? '. The last good set stays.' : ''}`);

@@ -8,6 +8,7 @@
  * - `["attempt.ended", tNs, call, attempt, endpointId, end, grpcStatus]`
  * - `["call.ended", tNs, call, grpcStatus, madeHere ? 1 : 0]`
  * - `["endpoint.changed", tNs, endpointId, change]`
+ * - `["source.asked", tNs]`: the registry was asked for a watch
  * - `["cpu", tNs, microseconds]`: processor time used since the start, every 100 ms and at the end
  */
 import { writeSync } from 'node:fs';
@@ -74,6 +75,10 @@ export class Trace implements Observer {
 
   endpointChanged(nowNs: number, endpointId: string, change: EndpointChange): void {
     this.#write(`["endpoint.changed",${this.#time(nowNs)},${JSON.stringify(endpointId)},"${change}"]\n`);
+  }
+
+  sourceAsked(nowNs: number): void {
+    this.#write(`["source.asked",${this.#time(nowNs)}]\n`);
   }
 
   /** The last word: processor time so far, and all that is not written yet, as far as it goes at once. */

@@ -1,13 +1,11 @@
 /** One instance's lease: registers, renews it, registers again when it was lost, and leaves. */
 import * as grpc from '@grpc/grpc-js';
-import { reconnectNs } from '../policy/reconnect.ts';
 import { type ChannelTls, channelTls } from './channel-tls.ts';
+import { type Ask, LeaseHolder } from './lease-holder.ts';
 import { CHANNEL, type LeaseMessage, registryMethod } from './protos.ts';
 import { tokenOf } from './token-file.ts';
 
 const CALL_MS = 2_000;
-/** A lease is renewed this often in its time. */
-const RENEWALS = 3;
 const MUTED_LOOK_MS = 10;
 
 export interface Member {
@@ -22,6 +20,8 @@ export interface MembershipOptions {
   tls?: ChannelTls | null;
   tokenFile?: string | null;
   warn?: (message: string) => void;
+  /** The registry is asked. */
+  onAsk?: (kind: Ask['kind']) => void;
 }
 
 export class Membership {
@@ -31,26 +31,26 @@ export class Membership {
   readonly #member: Member;
   readonly #metadata: grpc.Metadata;
   readonly #warn: (message: string) => void;
-  #leaseId: string | null = null;
-  #incarnation = 0;
-  #sequence = 0;
-  #failures = 0;
+  readonly #onAsk: (kind: Ask['kind']) => void;
+  readonly #holder: LeaseHolder;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
   /** Throws a SidecarError for a file that cannot be used. */
-  constructor(registry: string, member: Member, { tls, tokenFile, warn }: MembershipOptions = {}) {
+  constructor(registry: string, member: Member, { tls, tokenFile, warn, onAsk }: MembershipOptions = {}) {
     const { credentials, options } = channelTls(tls ?? null, 'registry');
     this.#metadata = tokenOf(tokenFile ?? null);
     this.#client = new grpc.Client(registry, credentials, { ...CHANNEL, ...options });
     this.#member = member;
     this.#warn = warn ?? (() => undefined);
+    this.#onAsk = onAsk ?? (() => undefined);
+    this.#holder = new LeaseHolder(member.ttlMs, Math.random);
     this.#step();
   }
 
   /** Gives the lease back; resolves in any case. */
   async leave(): Promise<void> {
-    const id = this.#leaseId;
+    const id = this.#holder.leaseId;
     this.#stop();
     if (id !== null && !this.muted)
       await new Promise<void>((resolve) => this.#call('Leave', { lease_id: id }, () => resolve()));
@@ -71,32 +71,28 @@ export class Membership {
   #step(): void {
     if (this.muted) return this.#again(MUTED_LOOK_MS);
     const heard = (error: grpc.ServiceError | null, lease?: LeaseMessage): void => this.#heard(error, lease);
-    const id = this.#leaseId;
-    if (id !== null) return this.#call('Heartbeat', { lease_id: id, sequence: ++this.#sequence }, heard);
+    const ask = this.#holder.ask(Date.now());
+    this.#onAsk(ask.kind);
+    if (ask.kind === 'heartbeat')
+      return this.#call('Heartbeat', { lease_id: ask.leaseId, sequence: ask.sequence }, heard);
     const { service, address, weight = 1, ttlMs } = this.#member;
-    // Each one greater: the answer to the one before may have been lost.
-    this.#incarnation = Math.max(Date.now(), this.#incarnation + 1);
-    const incarnation = this.#incarnation;
+    const { incarnation } = ask;
     this.#call('Register', { service, address, weight, ttl_ms: ttlMs, incarnation }, heard);
   }
 
   #heard(error: grpc.ServiceError | null, lease: LeaseMessage | undefined): void {
     if (this.#closed) return;
+    const holder = this.#holder;
     if (error === null && lease !== undefined) {
-      if (this.#failures > 0) this.#warn('the registry answers again');
-      this.#failures = 0;
-      this.#leaseId = lease.lease_id;
-      this.#again(lease.ttl_ms / RENEWALS);
-      return;
+      if (holder.failures > 0) this.#warn('the registry answers again');
+      return this.#again(holder.granted({ leaseId: lease.lease_id, ttlMs: lease.ttl_ms }));
     }
     if (error?.code === grpc.status.NOT_FOUND) {
-      this.#leaseId = null;
-      this.#step();
-      return;
+      holder.lost();
+      return this.#step();
     }
-    if (this.#failures++ === 0) this.#warn(`the registry refuses or is away: ${error?.details ?? ''}`);
-    const waitMs = reconnectNs(this.#failures, Math.random()) / 1e6;
-    this.#again(this.#leaseId === null ? waitMs : Math.min(waitMs, this.#member.ttlMs / RENEWALS));
+    if (holder.failures === 0) this.#warn(`the registry refuses or is away: ${error?.details ?? ''}`);
+    this.#again(holder.failed());
   }
 
   #again(waitMs: number): void {

@@ -89,13 +89,11 @@ class LeaseExpiry implements CheckRun {
       if (code === 0) for (const one of this.#standings) one.listedBy.delete(sidecar);
       return;
     }
-    const word = REGISTRY_EVENTS[code];
-    if (kind === Kind.registry && instance < 0) return this.#registry(word === 'serving', tNs);
+    if (kind === Kind.registry) return this.#registry(event);
     const standing = this.#standings[instance];
     if (standing === undefined) return;
     if (kind === Kind.endpointChanged) return this.#listed(standing, event);
     if (kind === Kind.memberState) standing.member = MEMBER_STATES[code] === 'active';
-    else if (kind === Kind.registry) standing.muted += word === 'unheard' ? 1 : -1;
     else if (kind === Kind.instanceState) lives(standing, INSTANCE_STATES[code] ?? 'dead');
     else return;
     this.#judge(standing, tNs, event.seq);
@@ -134,7 +132,17 @@ class LeaseExpiry implements CheckRun {
     return verdictOf(this.#spec, 'holds', exercised, said);
   }
 
-  #registry(serving: boolean, tNs: number): void {
+  /** What becomes of the registry, and of what an instance says to it; who asks it means nothing here. */
+  #registry({ instance, code, tNs, seq }: EventView): void {
+    const word = REGISTRY_EVENTS[code];
+    if (word === 'serving' || word === 'gone') return this.#outage(word === 'serving', tNs);
+    const standing = this.#standings[instance];
+    if (standing === undefined || (word !== 'unheard' && word !== 'heard')) return;
+    standing.muted += word === 'unheard' ? 1 : -1;
+    this.#judge(standing, tNs, seq);
+  }
+
+  #outage(serving: boolean, tNs: number): void {
     if (serving) {
       this.#goneNs = -1;
       this.#backNs = tNs;

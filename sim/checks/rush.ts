@@ -9,6 +9,14 @@ const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
 const PICKS_EACH = 20;
 const FOUND_MAX = 10_000;
 
+/** What was too much, and when. */
+export interface Found {
+  fromNs: number;
+  toNs: number;
+  said: string;
+  seqs: readonly number[];
+}
+
 interface Return {
   instance: number;
   fromNs: number;
@@ -24,7 +32,7 @@ interface View {
 
 export class Rush {
   judged = 0;
-  readonly found: { fromNs: number; toNs: number; said: string; seqs: readonly number[] }[] = [];
+  readonly found: Found[] = [];
   readonly #most: number;
   readonly #context: CheckContext;
   readonly #views: (View | undefined)[] = [];

@@ -49,7 +49,7 @@ export const Kind = {
    * detail: 0 clusters, 1 endpoints, 2 listeners, 3 routes, -1 none of these.
    */
   config: 38,
-  /** The registry of leases: code: index in REGISTRY_EVENTS; instance: whose words it is about, else -1. */
+  /** The registry of leases: code: index in REGISTRY_EVENTS; instance: who asks, or whose words it is about, else -1. */
   registry: 39,
 
   /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
@@ -91,7 +91,7 @@ export const SIDECAR_STATES = ['starting', 'serving', 'draining', 'gone', 'crash
 /**
  * A response arrived: `told`, `spoilt` (must be refused), `late` (was held up), `older` (after a newer one). The sidecar's answer:
  * `acked`, `refused`. `dropped`: a change that it is not told; `silent`: something waits for a control plane that is; `cut`: the
- * stream broke, or could not be opened. `opening`: the sidecar wants one.
+ * stream broke, or could not be opened. `opening`: the sidecar wants one. `opened`: it has one.
  */
 export const CONFIG_EVENTS = [
   'told',
@@ -104,9 +104,21 @@ export const CONFIG_EVENTS = [
   'silent',
   'cut',
   'opening',
+  'opened',
 ] as const;
-/** The registry is there (again), or gone; what an instance says to it gets lost, or arrives again. */
-export const REGISTRY_EVENTS = ['serving', 'gone', 'unheard', 'heard'] as const;
+/**
+ * The registry is there (again), or gone; what an instance says to it gets lost, or arrives again. Who asks it, whether it is there or not:
+ * a sidecar for a watch, an instance for a lease or for its renewal.
+ */
+export const REGISTRY_EVENTS = [
+  'serving',
+  'gone',
+  'unheard',
+  'heard',
+  'watching',
+  'registering',
+  'renewing',
+] as const;
 export const MEMBER_STATES = ['active', 'draining', 'removed'] as const;
 
 /** One event as read back; the reader reuses the object, so copy what must outlive the visit. */

@@ -77,6 +77,7 @@ export class Plane {
   open(sidecar: number, variant: Variant, out: SessionOut): PlaneSession | null {
     this.options.note(sidecar, 'opening', -1, null);
     if (this.effect(sidecar, 'silence')?.cut === true) return null;
+    this.options.note(sidecar, 'opened', -1, null);
     const session = new PlaneSession(this, sidecar, variant, out);
     this.#sessions.add(session);
     session.catchUp();

@@ -1,4 +1,4 @@
-/** Planted bugs of a sidecar that follows a control plane: each turns a check red in words, and its mirror holds. */
+/** Planted bugs of discovery, by a control plane, a registry or DNS: each turns a check red in words, and its mirror holds. */
 import { describe, expect, test } from 'vitest';
 import { followLogicalName } from '../e2e/logical-dns.ts';
 import { show } from './exhibit.ts';
@@ -25,7 +25,57 @@ const routed = (faults: string): string =>
 const TO_DEFAULT = "at(500).xds.routes([{ cluster: 'default' }])";
 const TO_CANARY = "at(1500).xds.routes([{ cluster: 'canary' }])";
 
+/** A mesh that loses its registry or its control plane for a while; at most half of those that come back may do so together. */
+const returning = (instances: number, sidecar: string, fault: string): string =>
+  `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: ${instances} } }, sidecar: ${sidecar} },
+     load: load.open({ ratePerSecond: 100, forMs: 5000 }), faults: (at) => [${fault}],
+     checks: [check.noThunderingHerd({ burstMax: 100, returnShareMax: 0.5 })] }`;
+const LEASED = "discovery: { kind: 'registry', ttlMs: 3000, settleMs: 1000 }";
+
 show('planted: $name', [
+  {
+    name: 'watches-the-registry-again-in-step',
+    changes: [
+      {
+        file: 'proxy/policy/reconnect.js',
+        line: 'const jitter = 1 - RECONNECT.jitter + 2 * RECONNECT.jitter * random;',
+        becomes: 'const jitter = 1;',
+      },
+    ],
+    scenario: returning(3, `{ replicas: 12, ${LEASED} }`, 'at(1000).registry.crash({ down: 1000 })'),
+    check: 'noThunderingHerd',
+    words: /Of 15 clients that came back to the registry, 1[2-5] asked it within \d+\.\d ms up to/,
+  },
+  {
+    name: 'renews-leases-in-step',
+    changes: [
+      {
+        file: 'proxy/registry/lease-holder.js',
+        line: '* (1 - JITTER * this.#random())',
+        becomes: '',
+      },
+    ],
+    scenario: returning(12, `{ replicas: 2, ${LEASED} }`, 'at(2500).registry.crash({ down: 50 })'),
+    check: 'noThunderingHerd',
+    words: /Of 14 clients that came back to the registry, 12 asked it within 0\.0 ms up to/,
+  },
+  {
+    name: 'opens-streams-to-the-control-plane-in-step',
+    changes: [
+      {
+        file: 'proxy/xds/client.js',
+        line: 'const jitter = 1 - JITTER + 2 * JITTER * this.#random();',
+        becomes: 'const jitter = 1;',
+      },
+    ],
+    scenario: returning(
+      3,
+      "{ replicas: 12, discovery: { kind: 'xds', backoffBaseMs: 100 } }",
+      "at(1000).xds.silence('sidecar/*', { for: 1000, cut: true })",
+    ),
+    check: 'noThunderingHerd',
+    words: /Of 12 clients that came back to the control plane, 12 asked it within 0\.0 ms up to/,
+  },
   {
     name: 'drops-its-last-good-set-with-a-nack',
     changes: [

@@ -1,6 +1,7 @@
 /** Process entry: hosts one or more instances. argv[2] is JSON: see WorkerConfig. */
 import type { LoadFacts } from '../../base/load-meter.ts';
 import type { FailRule } from '../../faults/controls.ts';
+import { Kind, REGISTRY_EVENTS } from '../../journal/events.ts';
 import type { Latency } from '../../spec/scenario.ts';
 import { answerParent, type Request, toParent } from '../process/channel.ts';
 import { runClock } from '../process/clock.ts';
@@ -42,7 +43,7 @@ async function handle(request: Request): Promise<unknown> {
     case 'start':
       return start(index);
     case 'register':
-      memberships.set(index, new Membership(request['registry'] as string, request['member'] as Member));
+      register(index, request['registry'] as string, request['member'] as Member);
       break;
     case 'leave':
       await leave(index);
@@ -71,6 +72,15 @@ async function handle(request: Request): Promise<unknown> {
   }
   events.flush();
   return null;
+}
+
+function register(index: number, registry: string, member: Member): void {
+  const onAsk = (kind: 'register' | 'heartbeat'): void => {
+    const event = REGISTRY_EVENTS.indexOf(kind === 'register' ? 'registering' : 'renewing');
+    events.add(Kind.registry, now(), -1, -1, index, event, -1, -1);
+    onEvent();
+  };
+  memberships.set(index, new Membership(registry, member, { onAsk }));
 }
 
 async function leave(index: number): Promise<void> {

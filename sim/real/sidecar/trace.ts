@@ -1,6 +1,6 @@
 /** The sidecar's white-box trace: lines of JSON on a descriptor of its own, turned into journal events. */
 import type { Readable } from 'node:stream';
-import { ATTEMPT_ENDS, ENDPOINT_CHANGES, Kind } from '../../journal/events.ts';
+import { ATTEMPT_ENDS, ENDPOINT_CHANGES, Kind, REGISTRY_EVENTS } from '../../journal/events.ts';
 import type { Recorder } from '../recorder.ts';
 
 const LINE_CHARS_MAX = 65_536;
@@ -75,6 +75,9 @@ function handleLine(line: string, options: TraceOptions): boolean {
       options.onChange(instance, text(3));
       return true;
     }
+    case 'source.asked':
+      recorder.write(Kind.registry, tNs, -1, -1, -1, REGISTRY_EVENTS.indexOf('watching'), -1, sidecar);
+      return true;
     case 'cpu':
       options.onCpu(tNs, number(2));
       return true;
