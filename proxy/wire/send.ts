@@ -180,8 +180,9 @@ export function pumpLine(core: Core): void {
 
 /** Every stream with a queue may have become free: after SETTINGS or a tick. */
 export function pumpAll(core: Core): void {
-  if (core.queuedStreams === 0) return;
+  // Also where all that were held have ended: nobody is to be woken for them again.
   releaseHeld(core);
+  if (core.queuedStreams === 0) return;
   for (const stream of core.streams.all()) {
     if (stream.queuedBytes > 0 && !stream.inLine) pump(core, stream, false);
   }

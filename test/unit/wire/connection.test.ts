@@ -280,6 +280,16 @@ describe('a peer that opens its window octet by octet', () => {
     expect(dataFrames(drive)).toEqual([31_000]);
     expect(drive.connection.streamsOpen).toBe(0);
   });
+
+  test('and ends all that was held back: nobody is woken for it again', () => {
+    const drive = dribbled();
+    const { connection } = drive;
+    connection.handleBytes(Buffer.concat([wide(1, 1), wide(1, 1)]));
+    connection.handleBytes(Buffer.concat([1, 3].map((id) => frame(3, 0, id, uint32(8)))));
+    connection.nowNs = connection.nextTimeoutNs;
+    connection.handleTimeout();
+    expect(connection.nextTimeoutNs).toBeGreaterThan(connection.nowNs);
+  });
 });
 
 describe('time, with hardly any reset allowed', () => {
