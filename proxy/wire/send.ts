@@ -203,6 +203,9 @@ export function releaseHeld(core: Core): void {
 
 function joinLine(core: Core, stream: Stream): void {
   stream.inLine = true;
+  // Streams that ended stand in it until their turn, which need not come while the peer's window is shut.
+  if (core.line.length > 2 * core.streams.count + LINE_SLACK)
+    core.line = core.line.filter(({ queuedBytes }) => queuedBytes > 0);
   core.line.push(stream);
 }
 
@@ -264,3 +267,4 @@ function finishQueue(core: Core, stream: Stream): void {
 const DRIBBLE_BYTES_MIN = 256;
 const HOLD_NS = 100_000_000;
 const GATHER_BYTES = 4_096;
+const LINE_SLACK = 16;

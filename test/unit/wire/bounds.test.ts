@@ -1,4 +1,6 @@
 /** Bounds that no flood shows: commands never cause events, ids end, idleness ends, a full output stops new streams. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 import { Connection } from '../../../proxy/wire/connection.ts';
@@ -10,6 +12,13 @@ const REPLY: readonly [string, string][] = [
   [':status', '200'],
   ['content-type', 'application/grpc'],
 ];
+
+async function collectGarbage(): Promise<void> {
+  // Whoever made a weak reference keeps what it refers to for this turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 describe('client role', () => {
   test('resets by command cause no event, however many wait unread', () => {
@@ -23,6 +32,28 @@ describe('client role', () => {
     }
     expect(drive.events).not.toContain('close');
     expect(drive.connection.closing).toBe(false);
+  });
+
+  test('streams that end while the connection window is shut are let go of', async () => {
+    const drive = new Drive({ role: 'client' });
+    const begin = (octets: number): LinkStream => {
+      const stream = drive.connection.openStream(null, headerBlock(REQUEST), -1, 0, false);
+      drive.connection.sendData(stream, new Uint8Array(octets), false);
+      return stream;
+    };
+    const waits = [begin(65_535), begin(1)];
+    const ended: WeakRef<LinkStream>[] = [];
+    for (let i = 0; i < 1_000; i++) {
+      const stream = begin(1);
+      drive.connection.resetStream(stream, 8);
+      ended.push(new WeakRef(stream));
+      drive.take();
+    }
+    await collectGarbage();
+    expect(ended.filter((stream) => stream.deref() !== undefined).length).toBeLessThan(100);
+    expect(waits.map(({ queuedBytes }) => queuedBytes)).toEqual([0, 1]);
+    drive.feed(frame(8, 0, 0, uint32(1)));
+    expect(waits.map(({ queuedBytes }) => queuedBytes)).toEqual([0, 0]);
   });
 
   test('an output that nobody takes has no room for new streams; taking it makes room', () => {
