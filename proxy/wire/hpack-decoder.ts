@@ -26,6 +26,8 @@ export class HpackDecoder {
   readonly #fieldsMax: number;
   /** SETTINGS_HEADER_TABLE_SIZE that we announced. */
   readonly #tableBytesMax: number;
+  /** The most that a size update may say: until our SETTINGS are acknowledged, also what both sides assume before them. */
+  #updateMax: number;
   /** Our announced size is below the default and acknowledged: the next block must begin with an update. */
   #updateOwed = false;
   #source: Buffer = NOTHING;
@@ -41,13 +43,18 @@ export class HpackDecoder {
   constructor(tableBytesMax: number, listBytesMax: number, fieldsMax: number) {
     this.table = new DynamicTable(DEFAULT_TABLE_BYTES);
     this.#tableBytesMax = tableBytesMax;
+    this.#updateMax = Math.max(tableBytesMax, DEFAULT_TABLE_BYTES);
     this.#listBytesMax = listBytesMax;
     this.#fieldsMax = fieldsMax;
   }
 
   /** Our SETTINGS were acknowledged (RFC 7541 §4.2). */
   handleSettingsAck(): void {
-    if (this.table.maxSize > this.#tableBytesMax) this.#updateOwed = true;
+    this.#updateMax = this.#tableBytesMax;
+    if (this.table.maxSize <= this.#tableBytesMax) return;
+    this.#updateOwed = true;
+    // A block that is known from before has to begin with it like any other.
+    this.table.version += 1;
   }
 
   /** Decodes `source[start, end)`, a whole block. */
@@ -76,12 +83,12 @@ export class HpackDecoder {
     return fields.length === count ? DecodeEnd.OK : DecodeEnd.TOO_LARGE;
   }
 
-  /** At most two, at the block's start, none above what we announced (RFC 7541 §4.2, §6.3). */
+  /** At most two, at the block's start, none above what holds now (RFC 7541 §4.2, §6.3). */
   #sizeUpdates(): void {
     let updates = 0;
     while (this.#at < this.#end && ((this.#source[this.#at] as number) & 0xe0) === 0x20) {
       const size = this.#integer(0x1f);
-      if (size > this.#tableBytesMax || ++updates > 2) this.#broken = true;
+      if (size > this.#updateMax || ++updates > 2) this.#broken = true;
       if (this.#broken) return;
       this.table.resize(size);
       this.#updateOwed = false;

@@ -328,6 +328,32 @@ describe('HPACK', () => {
     expect(decoder.decode(sent.payload, 0, sent.payload.length)).toBe(DecodeEnd.OK);
   });
 
+  test('7541 4.2, 6.3 until a smaller table of ours is acknowledged the default is the bound of an update', () => {
+    const sized = (id: number, size: number): Buffer =>
+      frame(
+        1,
+        5,
+        id,
+        Buffer.concat([Buffer.from([0x3f, ((size - 31) & 127) | 128, (size - 31) >>> 7]), block(REQUEST)]),
+      );
+    const drive = new Drive({ limits: { decoderTableBytes: 1_024 } });
+    drive.feed(sized(1, 2_048), sized(3, 4_096));
+    expect(drive.goAway).toBe(-1);
+    drive.feed(ack, sized(5, 1_024));
+    expect(drive.goAway).toBe(-1);
+    drive.feed(sized(7, 1_025));
+    expect(drive.goAway).toBe(9);
+    expect(new Drive({ limits: { decoderTableBytes: 1_024 } }).feed(sized(1, 4_097)).goAway).toBe(9);
+  });
+
+  test('7541 4.2, 9113 4.3.1 a block that was known before our smaller table was acknowledged owes the update, too', () => {
+    const drive = new Drive({ limits: { decoderTableBytes: 1_024 } });
+    drive.feed(call(1), call(3), call(5), call(7));
+    expect(drive.served).toEqual(new Set([1, 3, 5, 7]));
+    drive.feed(ack, call(9));
+    expect([drive.goAway, drive.served.has(9)]).toEqual([9, false]);
+  });
+
   test('7541 4.2, 6.3 our table never exceeds what the peer allows', () => {
     const encoder = new HpackEncoder(4_096);
     encoder.setPeerTableSize(80);
