@@ -6,7 +6,6 @@ import { writePing, writeSettings } from './control.ts';
 import {
   type ConnectionRole,
   Core,
-  Ended,
   capacityOf,
   closeStream,
   creditConnection,
@@ -19,6 +18,7 @@ import {
   writeGoAway,
   writeReset,
 } from './core.ts';
+import { Ended } from './ended-streams.ts';
 import { FrameReader } from './frame-reader.ts';
 import { type HeaderBlock, formatGrpcTimeout } from './headers.ts';
 import type { WireLimits } from './limits.ts';

@@ -5,11 +5,11 @@ import {
   capacityOf,
   closeStream,
   countControlFrame,
-  Ended,
   failConnection,
   failStream,
   glitch,
 } from './core.ts';
+import { Ended } from './ended-streams.ts';
 import {
   DEFAULT_TABLE_BYTES,
   DEFAULT_WINDOW_BYTES,

@@ -1,6 +1,7 @@
 /** The state that both directions of a connection share, and the steps that more than one of them takes. */
 import { BlockMemo } from './block-memo.ts';
 import { TokenBucket } from './bucket.ts';
+import { Ended, EndedStreams } from './ended-streams.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { CLIENT_WIRE_LIMITS, DEFAULT_WIRE_LIMITS, type WireLimits } from './limits.ts';
@@ -12,11 +13,9 @@ import { Expect, STREAM_TRANSITIONS, type Stream, StreamEvent, StreamState, Stre
 
 export type ConnectionRole = 'client' | 'server';
 
-/**
- * How a stream that has no record any more was ended; decides what a late frame on it means. BY_OUR_RESET: the peer
- * provoked it; BY_OUR_WISH: the machine wanted no more of it, and an honest peer's frames may be under way.
- */
-export const Ended = { UNKNOWN: 0, NORMALLY: 1, BY_PEER_RESET: 2, BY_OUR_RESET: 3, BY_OUR_WISH: 4 } as const;
+/** Streams whose end is remembered; more where those of many callers end while an answer is under way. */
+const ENDED_KEPT = 128;
+const ENDED_KEPT_CLIENT = 1_024;
 
 export class Core {
   readonly role: ConnectionRole;
@@ -94,6 +93,7 @@ export class Core {
   openedNs = -Infinity;
   pingsOut = 0;
   readonly liveness = new Liveness();
+  readonly ended: EndedStreams;
   /** The driver's or machine's: called with the clock at each answered PING. */
   onPingAck: ((nowNs: number) => void) | null = null;
   /** When streams with a queue are next looked at for lack of progress. */
@@ -120,11 +120,6 @@ export class Core {
   idleStreamsBegun = 0;
   /** The machine knows that no stream id is left. */
   idsSpent = false;
-  /** How the last streams ended, direct-mapped by id; made when the first one ends. */
-  endedIds: Int32Array | null = null;
-  endedHow: Uint8Array | null = null;
-  /** Late frames on each of them that were let pass. */
-  endedLate: Uint8Array | null = null;
 
   constructor(role: ConnectionRole, events: LinkEvents, limits: Partial<WireLimits>) {
     const all = { ...(role === 'client' ? CLIENT_WIRE_LIMITS : DEFAULT_WIRE_LIMITS), ...limits };
@@ -139,6 +134,7 @@ export class Core {
     this.emptyFrames = new TokenBucket(all.emptyFramesPerSecond, all.emptyFramesPerSecond);
     this.dribbles = new TokenBucket(all.dribbleBurst, 10);
     this.nextId = this.isServer ? 2 : 1;
+    this.ended = new EndedStreams(this.isServer ? ENDED_KEPT : ENDED_KEPT_CLIENT);
     this.tinyBudget = all.tinyDataBudgetBytes;
     const first = Math.min(all.firstWindowBytes, all.streamWindowBytes);
     this.firstWindowBytes = this.isServer ? all.streamWindowBytes : first;
@@ -203,7 +199,7 @@ export function closeStream(core: Core, stream: Stream, how: number): void {
   core.streams.remove(stream);
   core.dues = true;
   dropQueue(core, stream);
-  rememberEnded(core, stream.id, how);
+  core.ended.remember(stream.id, how);
   if (how !== Ended.NORMALLY && stream.unconsumed > 0) {
     const unconsumed = stream.unconsumed;
     stream.unconsumed = 0;
@@ -355,37 +351,4 @@ function dropQueue(core: Core, stream: Stream): void {
   stream.queuedBytes = 0;
   stream.trailersQueued = null;
   stream.endQueued = false;
-}
-
-const ENDED_KEPT = 128;
-
-/** A newer stream replaces an older one of the same slot. */
-export function rememberEnded(core: Core, id: number, how: number): void {
-  core.endedIds ??= new Int32Array(ENDED_KEPT);
-  core.endedHow ??= new Uint8Array(ENDED_KEPT);
-  core.endedLate ??= new Uint8Array(ENDED_KEPT);
-  const slot = (id >>> 1) & (ENDED_KEPT - 1);
-  core.endedIds[slot] = id;
-  core.endedHow[slot] = how;
-  core.endedLate[slot] = 0;
-}
-
-const LATE_FRAMES_FREE = 8;
-
-/** A frame on a stream that the machine reset: the first ones, until the peer's END_STREAM, are no oddity. */
-export function isExpectedLate(core: Core, id: number, endStream: boolean): boolean {
-  if (howEnded(core, id) !== Ended.BY_OUR_WISH) return false;
-  const late = core.endedLate as Uint8Array;
-  const slot = (id >>> 1) & (ENDED_KEPT - 1);
-  if (late[slot] === LATE_FRAMES_FREE) return false;
-  late[slot] = (late[slot] as number) + 1;
-  if (endStream) (core.endedHow as Uint8Array)[slot] = Ended.NORMALLY;
-  return true;
-}
-
-/** How a stream without a record ended. */
-export function howEnded(core: Core, id: number): number {
-  const slot = (id >>> 1) & (ENDED_KEPT - 1);
-  if (core.endedIds === null || core.endedHow === null || core.endedIds[slot] !== id) return Ended.UNKNOWN;
-  return core.endedHow[slot] as number;
 }

@@ -4,7 +4,6 @@ import { chargeData } from './budgets.ts';
 import { handleGoAway, handlePing, handleSettings, handleWindowUpdate } from './control.ts';
 import {
   type Core,
-  Ended,
   advanceStream,
   closeStream,
   creditConnection,
@@ -13,13 +12,11 @@ import {
   failConnection,
   failStream,
   glitch,
-  howEnded,
-  isExpectedLate,
   initialRecvWindow,
   refuse,
-  rememberEnded,
   writeGoAway,
 } from './core.ts';
+import { Ended } from './ended-streams.ts';
 import { DecodeEnd } from './hpack-decoder.ts';
 import { ErrorCode, Flag, FrameType, MAX_31_BIT } from './protocol.ts';
 import { LOAN_BYTES_MIN, offer } from './loan.ts';
@@ -146,13 +143,13 @@ function dataFault(core: Core, stream: Stream, length: number, endStream: boolea
 function handleLateData(core: Core, id: number, flow: number, endStream: boolean): void {
   creditConnection(core, flow);
   if (isIdle(core, id)) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'DATA on an idle stream');
-  if (isExpectedLate(core, id, endStream)) return;
+  if (core.ended.expects(id, endStream)) return;
   if (isIgnored(core, id)) {
     glitch(core, 'DATA on a stream that was reset');
     return;
   }
   // RFC 7540 §5.1 demands this of what follows END_STREAM; RFC 9113 allows it.
-  if (howEnded(core, id) === Ended.NORMALLY)
+  if (core.ended.how(id) === Ended.NORMALLY)
     return failConnection(core, ErrorCode.STREAM_CLOSED, 'DATA on a closed stream');
   refuse(core, id, ErrorCode.STREAM_CLOSED);
 }
@@ -165,7 +162,7 @@ export function isIdle(core: Core, id: number): boolean {
 
 /** Late frames that the peer sent before it could know of our reset or GOAWAY. */
 function isIgnored(core: Core, id: number): boolean {
-  const how = howEnded(core, id);
+  const how = core.ended.how(id);
   if (how === Ended.BY_OUR_RESET || how === Ended.BY_OUR_WISH) return true;
   return core.isServer && core.goAwayFinal && id > core.goAwaySentId;
 }
@@ -298,7 +295,7 @@ function handleRequest(core: Core, id: number, decoded: DecodedBlock | null, end
 }
 
 function refuseStream(core: Core, id: number, code: number): void {
-  rememberEnded(core, id, Ended.BY_OUR_RESET);
+  core.ended.remember(id, Ended.BY_OUR_RESET);
   refuse(core, id, code);
 }
 
@@ -332,14 +329,12 @@ function handleTrailers(core: Core, stream: Stream, decoded: DecodedBlock | null
 
 function handleLateHeaders(core: Core, id: number, endStream: boolean): void {
   if ((id & 1) === 0) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'HEADERS on an even stream id');
-  const how = howEnded(core, id);
-  if (isExpectedLate(core, id, endStream)) return;
+  const how = core.ended.how(id);
+  if (core.ended.expects(id, endStream)) return;
   if (isIgnored(core, id)) glitch(core, 'HEADERS on a stream that was reset');
-  else if (how === Ended.UNKNOWN && core.isServer) {
-    failConnection(core, ErrorCode.PROTOCOL_ERROR, 'stream id lower than one before');
-  } else {
-    failConnection(core, ErrorCode.STREAM_CLOSED, 'HEADERS on a closed stream');
-  }
+  else if (how !== Ended.UNKNOWN) failConnection(core, ErrorCode.STREAM_CLOSED, 'HEADERS on a closed stream');
+  else if (core.isServer) failConnection(core, ErrorCode.PROTOCOL_ERROR, 'stream id lower than one before');
+  else glitch(core, 'HEADERS on a stream of long ago'); // It was ours, and may have been reset.
 }
 
 function handlePriority(core: Core, id: number, source: Uint8Array, start: number, end: number): void {
@@ -375,7 +370,7 @@ function handleReset(core: Core, id: number, source: Uint8Array, start: number, 
   if (isIdle(core, id)) return failConnection(core, ErrorCode.PROTOCOL_ERROR, 'RST_STREAM on an idle stream');
   const stream = core.streams.get(id);
   if (stream === null) {
-    glitch(core, 'RST_STREAM on a closed stream');
+    if (!core.ended.expectsReset(id)) glitch(core, 'RST_STREAM on a closed stream');
     return;
   }
   const code = (dependency(source, start) | (((source[start] as number) & 0x80) << 24)) >>> 0;

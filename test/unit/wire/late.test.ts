@@ -1,8 +1,10 @@
 /** Frames that an honest peer sent before our reset reached it are no attack, however many calls end so; more of them are. */
 import { expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
+import { headerBlock } from '../../../proxy/wire/headers.ts';
 import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
-import { PREFACE, REQUEST, data, headers, settings } from './kit.ts';
+import { reset } from '../../attacks/bytes.ts';
+import { Drive, PREFACE, REQUEST, data, headers, settings } from './kit.ts';
 
 /** A server that answers nothing and resets every call as soon as it sees it. */
 function refuser(): Connection {
@@ -19,6 +21,13 @@ function refuser(): Connection {
   connection.handleBytes(Buffer.concat([PREFACE, settings()]));
   return connection;
 }
+
+/** A trailers-only answer. */
+const reply = (id: number): Buffer =>
+  headers(id, [
+    [':status', '200'],
+    ['grpc-status', '5'],
+  ]);
 
 function feed(connection: Connection, octets: Uint8Array): void {
   connection.handleBytes(octets);
@@ -49,4 +58,46 @@ test('a peer that goes on after its own end on such a stream is cut off', () => 
   feed(connection, Buffer.concat([headers(1, REQUEST, false), data(1, 10, true)]));
   for (let sent = 0; sent < 2_000 && !connection.closing; sent++) feed(connection, data(1, 10));
   expect(connection.closing).toBe(true);
+});
+
+test('the RST_STREAM of a server that answered before the request’s end costs the connection nothing; a second one does', () => {
+  const drive = new Drive({ role: 'client' });
+  const { connection } = drive;
+  const early = (): LinkStream => {
+    const stream = connection.openStream(null, headerBlock(REQUEST), -1, 0, false);
+    drive.feed(reply(stream.id));
+    return stream;
+  };
+  for (let n = 0; n < 3_000; n++) {
+    // It crosses the end of our side, or our own reset.
+    const stream = early();
+    if (n % 2 === 0) connection.resetStream(stream, 8);
+    else connection.sendData(stream, new Uint8Array(0), true);
+    drive.feed(reset(stream.id));
+  }
+  expect(drive.closed).toBe('');
+  const { id } = early();
+  for (let sent = 0; sent < 2_000 && !connection.closing; sent++) drive.feed(reset(id));
+  expect(drive.closed).toBe('too many oddities, last: RST_STREAM on a closed stream');
+});
+
+test('answers that were under way when their calls were cancelled cost the connection nothing, though hundreds of others ended since', () => {
+  const drive = new Drive({ role: 'client' });
+  const { connection } = drive;
+  const openStreams = (count: number): LinkStream[] =>
+    Array.from({ length: count }, () => connection.openStream(null, headerBlock(REQUEST), -1, 0, true));
+  for (let round = 0; round < 4; round++) {
+    const cancelled = openStreams(500);
+    const others = openStreams(500);
+    for (const stream of cancelled) connection.resetStream(stream, 8);
+    for (const { id } of others) drive.feed(reply(id));
+    for (const { id } of cancelled) drive.feed(reply(id));
+  }
+  expect(drive.closed).toBe('');
+  // Longer ago it is an oddity, and no more than that.
+  const [old] = openStreams(1) as [LinkStream];
+  connection.resetStream(old, 8);
+  for (let n = 0; n < 3; n++) for (const { id } of openStreams(900)) drive.feed(reply(id));
+  drive.feed(reply(old.id));
+  expect(drive.closed).toBe('');
 });
