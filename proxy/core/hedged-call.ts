@@ -107,6 +107,7 @@ export class HedgedCall extends Call {
     if (!free && (!isFatal || pushback === -1)) this.context.throttle?.failed();
     if (isFatal && !free) return this.giveUp(failures);
     this.attempt = this.#rivals.pop() ?? null;
+    this.#creditTaken();
     this.#count();
     if (pushback === -1) this.#left = 0;
     this.context.timers.cancel(this.#timer);
@@ -146,7 +147,13 @@ export class HedgedCall extends Call {
       this.endAttempt(end, -1, H2.cancel);
     }
     this.attempt = winner;
+    this.#creditTaken();
     this.#count();
+  }
+
+  /** What waited for an attempt that is gone goes back to the caller, unless this one has not taken it either. */
+  #creditTaken(): void {
+    if (this.attempt?.stream?.queuedBytes === 0) this.creditHeld();
   }
 
   /** The next attempt, where policy and budget allow it. */

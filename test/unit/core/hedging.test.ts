@@ -258,6 +258,36 @@ describe('hedging', () => {
     expect(call.status).toBe(0);
   });
 
+  /** A call whose request waits for its second attempt, to `b`, and went through on its first, to `a`. */
+  const halfTaken = (): [FakeMesh, FakeStream] => {
+    const mesh = meshWith({ attempts: 2 }, 0);
+    mesh.silent = true;
+    mesh.endpoints(['a', 'b']);
+    const [first, second] = mesh.dialled.splice(0);
+    mesh.connect(first as never);
+    mesh.connectBlocked(second as never);
+    const call = mesh.call(null);
+    mesh.pass(100 * MS);
+    mesh.session.onData(call, Buffer.alloc(60_000), false);
+    expect([call.consumed, mesh.link('a').last.body.length]).toEqual([0, 60_000]);
+    return [mesh, call];
+  };
+
+  it('MS-21: what waited for the loser is given back to a caller that goes on uploading', () => {
+    const [mesh, call] = halfTaken();
+    mesh.port('a').onHeaders(mesh.link('a').last, RESPONSE, false);
+    expect(call.consumed).toBe(60_000);
+  });
+
+  it('MS-21: so is what waited for an attempt that failed, where the other one took it', () => {
+    const [mesh, call] = halfTaken();
+    mesh.refuse('b', 14);
+    expect(call.consumed).toBe(60_000);
+    const [other, waits] = halfTaken();
+    other.refuse('a', 14);
+    expect(waits.consumed).toBe(0);
+  });
+
   it('OV-01: no hedge goes to an endpoint that has its fill', () => {
     const circuitBreaker = { ...DEFAULT_BREAKER, endpointMaxRequests: 1 };
     const mesh = meshWith({}, 2, { circuitBreaker });
