@@ -36,8 +36,10 @@ export class DownstreamSession implements DownstreamPort {
     if (user === null || user === undefined || user === LINGERING) this.link?.consume(stream, bytes.length);
     else {
       const call = user as Call;
-      if (call.mirror !== null) call.mirror.handleData(bytes, endStream);
+      const { mirror } = call;
       call.takeRequestData(bytes, endStream);
+      // A message that was refused ended the call, and its copy with it.
+      if (mirror !== null) mirror.handleData(bytes, endStream);
     }
   }
 

@@ -288,6 +288,21 @@ describe('copies', () => {
     expect(copy(mesh).resetCode).toBe(8);
   });
 
+  it('MS-25: get nothing of a message that ends its call for its length', () => {
+    const clusters = [
+      { name: 'b', policies: { ...POLICIES, messageLimit: { requestBytesMax: 10, responseBytesMax: 10 } } },
+      { name: 'c', policies: POLICIES },
+    ];
+    const routes = [to('b', { mirror: { cluster: 'c', share: 1, concurrentMax: 2 } })];
+    const mesh = new FakeMesh(1, { config: { routing: { clusters, routes } } });
+    for (const { name } of clusters) mesh.sidecar.handleEndpoints([endpoint(name)], name);
+    mesh.connectAll();
+    const stream = mesh.call(null);
+    mesh.session.onData(stream, Buffer.from([0, 0, 0, 0, 11, ...Array<number>(11).fill(7)]), true);
+    expect(stream.status).toBe(8);
+    expect([copy(mesh).body, copy(mesh).resetCode]).toEqual([[], 8]);
+  });
+
   it('a copy that ended earlier is left alone', () => {
     const mesh = mirrored();
     const stream = mesh.call(null);
