@@ -65,7 +65,8 @@ export class Breaker {
   }
 
   mayConnect(own: number): boolean {
-    return admitsConnection(this.#config, own, this.#context.cluster.counters.connectionsUpstream);
+    const { counters, dialling } = this.#context.cluster;
+    return admitsConnection(this.#config, own, counters.connectionsUpstream + dialling);
   }
 
   #overRequests(what: string): false {

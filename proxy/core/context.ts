@@ -93,6 +93,8 @@ export class Context {
   /** Members that have not shown yet whether they can be reached. */
   warming = 0;
   pickable = 0;
+  /** Connections to its members that are being made. */
+  dialling = 0;
   /** Members that are not draining and whose health is known, and those of them that are well. */
   checked = 0;
   healthy = 0;

@@ -7,6 +7,9 @@ import type { Context } from './context.ts';
 import type { UpstreamPort } from './machine.ts';
 import type { Upstream } from './upstream.ts';
 
+/** From 5 minutes, the least that endpoints take for granted, to three days. */
+const PING_SLOWNESS_MAX = 1_024;
+
 const RESET_NAMES: readonly string[] = [
   'NO_ERROR',
   'PROTOCOL_ERROR',
@@ -41,6 +44,8 @@ export class UpstreamSession implements UpstreamPort {
   connectedNs = 0;
   /** Something was answered on it. */
   served = false;
+  /** How many times rarer than configured its keepalive PINGs are. */
+  #pingSlowness = 1;
   #first: Attempt | null = null;
   /** The link whose SETTINGS are awaited. */
   #awaited: Link | null = null;
@@ -123,6 +128,17 @@ export class UpstreamSession implements UpstreamPort {
     attempt.next = null;
     this.#context.giveAttempt(attempt);
     if (this.retired && this.attempts === 0) this.close();
+  }
+
+  slowPings(times: number): void {
+    this.#pingSlowness = times;
+    if (times > 1) this.link?.slowPings(times);
+  }
+
+  /** What it takes from now on, as it says: twice that where they came too often. */
+  get wantedSlowness(): number {
+    const isTooOften = this.link?.pingedTooOften === true;
+    return isTooOften ? Math.min(this.#pingSlowness * 2, PING_SLOWNESS_MAX) : this.#pingSlowness;
   }
 
   /** Ends the connection now; attempts on it fail as lost with it. */

@@ -9,7 +9,7 @@ import type { Call } from './call.ts';
 import type { Context } from './context.ts';
 import type { EndpointChange } from './observer.ts';
 import type { HealthProbe } from './health-probe.ts';
-import { closeIdle, POOL_LOOK_NS } from './idle-connections.ts';
+import { IdleConnections } from './idle-connections.ts';
 import { makeProbe } from './make-probe.ts';
 import { OwnedTimer } from './timers.ts';
 import type { Timer, TimerOwner } from './timers.ts';
@@ -18,9 +18,6 @@ import { WaitList } from './wait-list.ts';
 
 /** Connections to one endpoint at most; a further one is opened when calls wait because no stream fits on those there are (MS-30). */
 export const CONNECTIONS_PER_ENDPOINT_MAX = 8;
-
-/** From 5 minutes, the least that endpoints take for granted, to three days. */
-const PING_SLOWNESS_MAX = 1_024;
 
 /** A watch tells of changes, not of samples. */
 const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
@@ -47,7 +44,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   trouble = '';
   readonly #context: Context;
   /** Connections that may take streams. */
-  #sessions: UpstreamSession[] = [];
+  readonly #sessions: UpstreamSession[] = [];
+  readonly #idle: IdleConnections;
   #dialling: UpstreamSession | null = null;
   /** A connection ended by GOAWAY and its successor is on the way: still pickable, calls wait for it (FO-19, FO-21). */
   #replacing = false;
@@ -59,8 +57,6 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   readonly #waiting: WaitList;
   readonly #dialTimer: Timer;
   readonly #reconnectTimer: Timer;
-  /** Made when there is a second connection. */
-  #poolTimer: Timer | null = null;
   readonly #prober: HealthProbe | null;
 
   constructor(context: Context, endpoint: Endpoint) {
@@ -69,6 +65,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.said = endpoint;
     this.outlier = context.config.outlier === null ? null : new OutlierRecord();
     this.#waiting = new WaitList(context.counters);
+    this.#idle = new IdleConnections(context, this.#sessions);
     this.#dialTimer = new OwnedTimer(this);
     this.#reconnectTimer = new OwnedTimer(this);
     const { health } = context.config;
@@ -132,14 +129,13 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   /** Is no member any more: what is in flight ends by itself, what waits goes elsewhere (DC-01, DC-02). */
   remove(): void {
     this.removed = true;
-    this.#context.timers.cancel(this.#dialTimer);
     this.#context.timers.cancel(this.#reconnectTimer);
-    if (this.#poolTimer !== null) this.#context.timers.cancel(this.#poolTimer);
+    this.#idle.stop();
     this.#prober?.stop();
     this.#settled();
     this.update();
     this.#dialling?.close();
-    this.#dialling = null;
+    this.#dialEnded();
     for (const session of this.#sessions.splice(0)) session.retire();
     this.tell('removed');
     this.#requeue();
@@ -171,14 +167,13 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   }
 
   handleConnected(session: UpstreamSession): void {
-    this.#context.timers.cancel(this.#dialTimer);
     this.#context.counters.connectionsUpstream++;
-    this.#dialling = null;
+    this.#dialEnded();
     this.#record.connected();
     this.#replacing = false;
     this.#sessions.push(session);
     session.connectedNs = this.#context.nowNs;
-    if (this.#pingSlowness > 1) session.link?.slowPings(this.#pingSlowness);
+    session.slowPings(this.#pingSlowness);
     if (this.#prober === null || this.health.healthy === true) this.trouble = '';
     this.#prober?.begin();
     if (this.#prober === null) this.#settled();
@@ -186,12 +181,11 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     this.sendQueued();
     // It took calls, and more of them wait: one more connection, too.
     if (this.#waiting.head !== null && session.attempts > 0 && this.#mayConnect()) this.#dial();
-    this.#watchPool();
+    this.#idle.watch();
   }
 
   handleDialFailed(session: UpstreamSession, reason: string): void {
-    this.#context.timers.cancel(this.#dialTimer);
-    this.#dialling = null;
+    this.#dialEnded();
     this.#context.counters.connectsFailed++;
     this.#replacing = false;
     if (this.#sessions.length === 0) this.trouble = `cannot connect: ${reason}`;
@@ -204,8 +198,7 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
 
   /** GOAWAY: this connection takes no new streams; its successor is dialled at once, which is no failure (FO-21). */
   handleGoingAway(session: UpstreamSession): void {
-    if (session.link?.pingedTooOften === true)
-      this.#pingSlowness = Math.min(this.#pingSlowness * 2, PING_SLOWNESS_MAX);
+    this.#pingSlowness = Math.max(this.#pingSlowness, session.wantedSlowness);
     this.#drop(session);
     this.#prober?.leave(session);
     if (this.#sessions.length === 0 && !this.removed && !this.endpoint.draining) {
@@ -213,6 +206,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     }
     this.update();
     session.retire();
+    // What its probe had begun there goes on where there is another connection.
+    if (this.#sessions.length > 0) this.#prober?.begin();
   }
 
   /** A connection is gone: from now on nothing may be sent on it. */
@@ -246,10 +241,10 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   }
 
   handleTimer(timer: Timer): void {
-    if (timer === this.#reconnectTimer) return this.#dial();
-    if (timer === this.#poolTimer) {
-      closeIdle(this.#sessions);
-      return this.#watchPool();
+    if (timer === this.#reconnectTimer) {
+      // A further connection only while calls wait for it.
+      if (this.#sessions.length === 0 || (this.#waiting.head !== null && this.#mayConnect())) this.#dial();
+      return;
     }
     const session = this.#dialling as UpstreamSession;
     session.over = true;
@@ -326,9 +321,16 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     const context = this.#context;
     const session = new UpstreamSession(context, this);
     this.#dialling = session;
+    context.dialling++;
     this.tell('dialling');
     context.timers.arm(this.#dialTimer, context.nowNs, context.config.timeout.connectMs * 1e6);
     context.environment.dial(session);
+  }
+
+  #dialEnded(): void {
+    this.#context.timers.cancel(this.#dialTimer);
+    if (this.#dialling !== null) this.#context.dialling--;
+    this.#dialling = null;
   }
 
   /**
@@ -360,13 +362,6 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
     const { breaker } = this.#context;
     const own = this.#sessions.length;
     return breaker === null ? own < CONNECTIONS_PER_ENDPOINT_MAX : breaker.mayConnect(own);
-  }
-
-  #watchPool(): void {
-    if (this.#sessions.length < 2) return;
-    const { timers, nowNs } = this.#context;
-    this.#poolTimer ??= new OwnedTimer(this);
-    if (!this.#poolTimer.armed) timers.arm(this.#poolTimer, nowNs, POOL_LOOK_NS);
   }
 
   #drop(session: UpstreamSession): void {

@@ -241,6 +241,20 @@ describe('endpoints', () => {
     expect(mesh.link('a').slowness).toBe(1_024);
   });
 
+  it('MS-32: where several connections say so at once it is half as often, too', () => {
+    const mesh = new FakeMesh(1, { silent: true });
+    const first = mesh.connect(mesh.dialled.splice(0)[0] as never);
+    const ports = [mesh.port('a')];
+    first.capacity = 1;
+    for (let n = 0; n < 2; n++) mesh.call();
+    const second = mesh.connect(mesh.dialled.splice(0)[0] as never);
+    ports.push(mesh.port('a'));
+    for (const link of [first, second]) link.pingedTooOften = true;
+    for (const port of ports) port.onCapacity(true);
+    mesh.connectAll();
+    expect(mesh.link('a').slowness).toBe(2);
+  });
+
   it('LC-01: draining says GOAWAY twice, calls in flight finish, new ones are still taken in between', () => {
     const mesh = new FakeMesh(1);
     const open = mesh.call();

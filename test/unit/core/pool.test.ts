@@ -4,7 +4,7 @@ import type { UpstreamPort } from '../../../proxy/core/machine.ts';
 import { POOL_LOOK_NS } from '../../../proxy/core/idle-connections.ts';
 import { CONNECTIONS_PER_ENDPOINT_MAX } from '../../../proxy/core/upstream.ts';
 import { DEFAULT_BREAKER } from '../../../proxy/policy/failover-config.ts';
-import { FakeLink, FakeMesh, type FakeStream, type MeshOptions, RESPONSE } from './fake-mesh.ts';
+import { FakeLink, FakeMesh, type FakeStream, type MeshOptions, MS, RESPONSE } from './fake-mesh.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
 
 const ROOM = 10;
@@ -108,6 +108,69 @@ describe('a pool of connections', () => {
     calls(200);
     expect(loads()).toEqual(Array.from({ length: most }, () => ROOM));
     expect(mesh.sidecar.stats().callsWaiting).toBe(200 - most * ROOM);
+  });
+
+  it('grows no further than it may where several endpoints need more at once', () => {
+    const circuitBreaker = { ...DEFAULT_BREAKER, maxConnections: 3 };
+    const mesh = new FakeMesh(2, { silent: true, config: { circuitBreaker } });
+    for (const port of mesh.dialled.splice(0)) {
+      const link = new FakeLink();
+      link.capacity = 1;
+      mesh.connect(port, link);
+    }
+    for (let n = 0; n < 6; n++) mesh.call();
+    mesh.connectAll();
+    expect(mesh.sidecar.stats().connectionsUpstream).toBe(3);
+  });
+
+  it('has the place of an endpoint that left while its connection was being made', () => {
+    const circuitBreaker = { ...DEFAULT_BREAKER, maxConnections: 2 };
+    const mesh = new FakeMesh(2, { silent: true, config: { circuitBreaker } });
+    mesh.endpoints(['a']);
+    const link = mesh.connect(mesh.dialled.splice(0)[0] as UpstreamPort);
+    link.capacity = 1;
+    for (let n = 0; n < 2; n++) mesh.call();
+    mesh.connectAll();
+    expect(mesh.sidecar.clusters()[0]?.connections).toBe(2);
+  });
+
+  it('tries again to grow only while calls wait, and within its bounds', () => {
+    const circuitBreaker = { ...DEFAULT_BREAKER, maxConnections: 2 };
+    const { mesh, calls } = pool({ config: { circuitBreaker } });
+    /** How often it dials within ten seconds in which nothing comes about. */
+    const dials = (): number => {
+      let count = 0;
+      for (let n = 0; n < 1_000; n++) {
+        mesh.pass(10 * MS);
+        for (const port of mesh.dialled.splice(0)) {
+          count++;
+          port.handleDialFailed('ECONNREFUSED');
+        }
+      }
+      return count;
+    };
+    calls(ROOM);
+    const waits = mesh.call();
+    expect(dials()).toBeGreaterThan(3);
+    mesh.session.onReset(waits, 8, false);
+    expect(dials()).toBe(0);
+    const others = mesh.call();
+    mesh.dialled.shift()?.handleDialFailed('ECONNREFUSED');
+    mesh.endpoints(['a', 'b']);
+    mesh.connectAll();
+    expect(dials()).toBe(0);
+    expect(others.ended).toBe(false);
+  });
+
+  it('an endpoint that was to leave and stays has one connection', () => {
+    const mesh = new FakeMesh(1, { silent: true });
+    mesh.dialled.shift()?.handleDialFailed('ECONNREFUSED');
+    mesh.endpoints(['a'], ['a']);
+    mesh.endpoints(['a']);
+    mesh.connectAll();
+    mesh.pass(1_000 * MS);
+    mesh.connectAll();
+    expect(mesh.sidecar.clusters()[0]?.connections).toBe(1);
   });
 
   it('leaves no timer behind when its endpoint leaves', () => {

@@ -116,6 +116,22 @@ describe('watching', () => {
     expect(mesh.sidecar.stats()).toMatchObject({ healthChecks: 2, connectionsUpstream: 0 });
   });
 
+  it('FO-29: goes on on another connection where its own is to go', () => {
+    const mesh = meshWith(watch, 1, true);
+    const link = mesh.connect(mesh.dialled.splice(0)[0] as never);
+    const port = mesh.port('a');
+    begin(mesh);
+    tell(mesh, ...says(1));
+    link.capacity = 1;
+    mesh.call();
+    mesh.connectAll();
+    port.onCapacity(true);
+    expect(mesh.sidecar.clusters()[0]).toMatchObject({ connections: 1, pickable: true });
+    begin(mesh);
+    tell(mesh, ...says(2));
+    expect(trouble(mesh)).toBe('its health watch says NOT_SERVING');
+  });
+
   it('waits for room, and for a connection', () => {
     const mesh = meshWith(watch, 1, true);
     const link = mesh.connectFull(mesh.dialled.splice(0)[0] as never);
