@@ -128,6 +128,8 @@ const floods: Made[] = [
     n: 4,
     name: 'PRIORITY, slowly: polite GOAWAY at three quarters',
     pieces: times(800, () => frame(2, 0, 99, Buffer.alloc(5))),
+    // However long they take over sockets.
+    limits: { glitchesPerSecond: 1 },
     check: (m) => (m.politeGoAway ? '' : 'no polite GOAWAY'),
   },
   {
