@@ -40,7 +40,7 @@ export function readTargets(action: ActionShape, path: string): Record<string, n
   refuse(weighted, ['header_name'], place, 'chance alone splits calls here');
   if (weighted.use_hash_policy?.value === true)
     throw new ResourceError(`${place}.use_hash_policy`, 'chance alone splits calls here');
-  const split: Record<string, number> = {};
+  const split = new Map<string, number>();
   let sum = 0;
   (weighted.clusters ?? []).forEach((shape, at) => {
     const here = `${place}.clusters[${at}]`;
@@ -49,9 +49,9 @@ export function readTargets(action: ActionShape, path: string): Record<string, n
     const name = named(shape.name, `${here}.name`);
     const weight = uint(shape.weight, 0);
     sum += weight;
-    split[name] = (split[name] ?? 0) + weight;
+    split.set(name, (split.get(name) ?? 0) + weight);
   });
-  if (sum > 0 && sum <= WEIGHTS_SUM_MAX) return split;
+  if (sum > 0 && sum <= WEIGHTS_SUM_MAX) return Object.fromEntries(split);
   throw new ResourceError(`${place}.clusters`, `the weights add up to ${sum}`);
 }
 

@@ -56,18 +56,19 @@ function readPath({ prefix, path: exact }: MatchShape, path: string): MatchConfi
 
 function readHeaders(shapes: readonly HeaderMatcherShape[], path: string): Record<string, string> | null {
   if (shapes.length === 0) return null;
-  const headers: Record<string, string> = {};
+  // A map first: a header may be called as something that each object has.
+  const headers = new Map<string, string>();
   shapes.forEach((shape, at) => {
     const place = `${path}[${at}]`;
     const name = headerName(shape.name ?? '');
     if (name === null)
       throw new ResourceError(`${place}.name`, `${JSON.stringify(shape.name ?? '')} names no header`);
-    if (Object.hasOwn(headers, name))
+    if (headers.has(name))
       throw new ResourceError(`${place}.name`, `two conditions for ${name} cannot be told`);
     refuse(shape, ['invert_match', 'treat_missing_header_as_empty'], place, 'it cannot be told here');
-    headers[name] = readValue(shape, place);
+    headers.set(name, readValue(shape, place));
   });
-  return headers;
+  return Object.fromEntries(headers);
 }
 
 /** The pattern of a header's value. */

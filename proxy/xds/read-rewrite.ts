@@ -51,7 +51,7 @@ function readPrefix(to: string, match: MatchShape, names: MatchConfig, path: str
 }
 
 function readHeaders(levels: readonly Level[]): RewriteConfig {
-  const [set, add]: Record<string, string>[] = [{}, {}];
+  const [set, add] = [new Map<string, string>(), new Map<string, string>()];
   const remove: string[] = [];
   const seen = new Set<string>();
   const changed = (key: string | undefined, path: string): string => {
@@ -68,15 +68,15 @@ function readHeaders(levels: readonly Level[]): RewriteConfig {
       const place = `${path}request_headers_to_add[${at}]`;
       const name = changed(option.header?.key, `${place}.header.key`);
       const into = replaces(option, place) ? set : add;
-      (into as Record<string, string>)[name] = valueOf(option, place);
+      into.set(name, valueOf(option, place));
     });
     (shape.request_headers_to_remove ?? []).forEach((name, at) =>
       remove.push(changed(name, `${path}request_headers_to_remove[${at}]`)),
     );
   }
   return {
-    ...(Object.keys(set as object).length === 0 ? {} : { set: set as Record<string, string> }),
-    ...(Object.keys(add as object).length === 0 ? {} : { add: add as Record<string, string> }),
+    ...(set.size === 0 ? {} : { set: Object.fromEntries(set) }),
+    ...(add.size === 0 ? {} : { add: Object.fromEntries(add) }),
     ...(remove.length === 0 ? {} : { remove }),
   };
 }

@@ -54,6 +54,25 @@ describe('a match', () => {
   });
 });
 
+it('a header, a cluster or a field that is called as an object’s own things is one like any other', () => {
+  const names = ['__proto__', 'constructor', 'tostring'];
+  const headers = names.map((name) => ({ name, exact_match: 'v' }));
+  const match = matching({ prefix: '/', headers }) as { headers: object };
+  expect(Object.entries(match.headers)).toEqual(names.map((name) => [name, 'v']));
+  const clusters = names.map((name, at) => ({ name, weight: { value: at + 1 } }));
+  const { routes, clusters: named } = table(
+    hosts(host([{ match: { prefix: '/' }, route: { weighted_clusters: { clusters } } }])),
+  );
+  expect(Object.entries(routes[0]?.split ?? {})).toEqual(names.map((name, at) => [name, at + 1]));
+  expect(named).toEqual(names);
+  const set = names.map((key) => ({
+    header: { key, value: 'v' },
+    append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+  }));
+  const changed = table(hosts(host([{ ...to('a'), request_headers_to_add: set }])));
+  expect(Object.keys(changed.routes[0]?.rewrite?.set ?? {})).toEqual(names);
+});
+
 describe('hosts by authority', () => {
   it('keep the order of domains: exact, the longest end, the longest beginning, any; and no host takes over from another', () => {
     const { routes } = table(
