@@ -31,6 +31,8 @@ class View {
   readonly home: Int32Array;
   readonly at: Int32Array;
   picks = 0;
+  /** How many can be picked. */
+  size = 0;
 
   constructor(instances: number, keys: number) {
     this.pickable = new Uint8Array(instances);
@@ -64,7 +66,9 @@ class HashAffinity implements CheckRun {
     if (event.kind === Kind.attemptSent) {
       if (event.detail === 1 && event.call >= 0) this.#pick(view, event);
     } else if (event.code === PICKABLE || event.code === UNPICKABLE) {
-      view.pickable[event.instance] = event.code === PICKABLE ? 1 : 0;
+      const pickable = event.code === PICKABLE ? 1 : 0;
+      view.size += pickable - (view.pickable[event.instance] as number);
+      view.pickable[event.instance] = pickable;
       view.since[event.instance] = view.picks;
     }
   }
@@ -72,7 +76,8 @@ class HashAffinity implements CheckRun {
   finish(): Verdict {
     const stray = this.#stray;
     if (this.#judged === 0) {
-      const why = this.#keys === 0 ? 'The load has no keys.' : 'No key was picked twice.';
+      const why =
+        this.#keys === 0 ? 'The load has no keys.' : 'No key was picked twice where it could have strayed.';
       return verdictOf(this.#spec, 'not exercised', 0, why);
     }
     const all = `${counted(this.#judged, 'pick')} of ${counted(this.#keys, 'key')}`;
@@ -98,7 +103,8 @@ class HashAffinity implements CheckRun {
     view.home[key] = instance;
     view.at[key] = view.picks++;
     if (home < 0) return;
-    this.#judged += 1;
+    // With one instance there is no other to stray to.
+    if (view.size > 1 || home !== instance) this.#judged += 1;
     if (home === instance) return;
     const left = view.pickable[home] !== 1 || (view.since[home] as number) > last;
     if (left || (view.since[instance] as number) > last) {

@@ -1,7 +1,8 @@
 /**
  * check.leastRequest (LB-07). Per sidecar, over first picks among two or more pickable instances: never the one that had more
- * attempts of this sidecar under way than any other (two different ones are drawn, so the busiest of all always loses). With
- * `slowShareMax`, an instance that a fault made slow got at most this share of the first picks while it was.
+ * attempts of this sidecar under way than any other (two different ones are drawn, so the busiest of all always loses; where weights differ,
+ * or grow by slow start, they count beside that, and it is not judged). With `slowShareMax`, an instance that a fault made slow got at most
+ * this share of the first picks while it was.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -33,17 +34,17 @@ class View {
     this.active = new Int32Array(instances);
   }
 
-  /** It is pickable and busier than every other pickable one, of which there is one at least. */
-  isBusiest(instance: number): boolean {
-    if (this.pickable[instance] !== 1) return false;
-    const own = this.active[instance] as number;
-    let others = 0;
-    for (let other = 0; other < this.active.length; other++) {
-      if (other === instance || this.pickable[other] !== 1) continue;
-      if ((this.active[other] as number) >= own) return false;
+  /** The pickable one that is busier than every other, of which there is one at least; -1: there is none. */
+  busiest(): number {
+    let [busiest, most, others] = [-1, -1, 0];
+    for (let instance = 0; instance < this.active.length; instance++) {
+      if (this.pickable[instance] !== 1) continue;
+      const active = this.active[instance] as number;
+      if (active === most) busiest = -1;
+      else if (active > most) [busiest, most] = [instance, active];
       others++;
     }
-    return others > 0;
+    return others > 1 ? busiest : -1;
   }
 }
 
@@ -64,12 +65,19 @@ class LeastRequest implements CheckRun {
   readonly #slow = new Set<number>();
   #picksBeside = 0;
   #picksSlow = 0;
+  /** Weights are all the same, so that only how busy one is counts. */
+  readonly #isEven: boolean;
+  /** Picks that found one busier than all others, and these or made while one was slow. */
+  #compared = 0;
   #judged = 0;
 
   constructor(spec: CheckSpec, slowShareMax: number | null, context: CheckContext) {
     this.#spec = spec;
     this.#slowShareMax = slowShareMax;
     this.#context = context;
+    const balancer = context.sidecar?.balancer;
+    const grows = typeof balancer === 'object' && (balancer.slowStartMs ?? 0) > 0;
+    this.#isEven = !grows && context.instanceNames.every((_, at) => (context.weights[at] ?? 1) === 1);
   }
 
   onEvent(event: EventView): void {
@@ -99,14 +107,16 @@ class LeastRequest implements CheckRun {
         this.#spec,
         'not exercised',
         0,
-        'No pick found instances that differ in what they have to do.',
+        this.#isEven
+          ? 'No pick found an instance that had more to do than every other.'
+          : 'Weights differ or grow, and count beside how busy an instance is.',
       );
     }
     if (broken.count > 0) {
-      const said = `${counted(broken.count, 'pick')} of ${this.#judged} went to the busiest instance. ${broken.first}`;
+      const said = `${counted(broken.count, 'pick')} of ${this.#compared} went to the busiest instance. ${broken.first}`;
       return verdictOf(this.#spec, 'violated', this.#judged, said, broken);
     }
-    const held = `${counted(this.#judged, 'pick')}, none of them of the busiest instance`;
+    const held = `${counted(this.#compared, 'pick')} beside a busiest instance, none of them of it`;
     const most = this.#slowShareMax;
     if (most === null) return verdictOf(this.#spec, 'holds', this.#judged, `${held}.`);
     if (this.#picksBeside < PICKS_MIN) {
@@ -121,12 +131,15 @@ class LeastRequest implements CheckRun {
 
   #pick(view: View, event: EventView): void {
     const { instance } = event;
-    if (this.#slow.size > 0) {
+    const isBeside = this.#slowShareMax !== null && this.#slow.size > 0;
+    if (isBeside) {
       this.#picksBeside += 1;
       if (this.#slow.has(instance)) this.#picksSlow += 1;
     }
-    this.#judged += 1;
-    if (!view.isBusiest(instance) || !this.#broken.add(event.tNs, event.seq)) return;
+    const busiest = this.#isEven ? view.busiest() : -1;
+    if (busiest >= 0) this.#compared += 1;
+    if (busiest >= 0 || isBeside) this.#judged += 1;
+    if (busiest !== instance || !this.#broken.add(event.tNs, event.seq)) return;
     const name = this.#context.instanceNames[instance] ?? String(instance);
     this.#broken.first =
       `The first: at ${atTime(event.tNs)} sidecar ${event.sidecar} picked ${name} with ${counted(view.active[instance] as number, 'attempt')} ` +

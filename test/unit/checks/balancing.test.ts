@@ -63,7 +63,7 @@ describe('hashAffinity', () => {
       const begun = up(3).saw(2, 'unpickable').picks([0, 1]).saw(0, 'unpickable').picks([1, 1]);
       return begun.saw(0, 'pickable').picks([0, 1]).saw(2, 'pickable').picks([0, 2]);
     };
-    expect(script().verdict(hashAffinity())).toMatchObject({ outcome: 'holds', exercised: 6 });
+    expect(script().verdict(hashAffinity())).toMatchObject({ outcome: 'holds', exercised: 5 });
     // To a third one while nothing changed: it strays.
     expect(script().picks([1, 2]).verdict(hashAffinity()).outcome).toBe('violated');
   });
@@ -71,6 +71,7 @@ describe('hashAffinity', () => {
   test('nothing is shown without keys, or when none comes twice', () => {
     expect(up(2, 0).picks([0, 1]).verdict(hashAffinity()).outcome).toBe('not exercised');
     expect(up(2).picks([0, 1]).verdict(hashAffinity()).outcome).toBe('not exercised');
+    expect(up(1).picks([0, 0, 0]).verdict(hashAffinity()).outcome).toBe('not exercised');
     expect(() => hashAffinity({ strayShareMax: 2 })).toThrow("'strayShareMax' is 2");
   });
 });
@@ -96,10 +97,30 @@ describe('leastRequest', () => {
     const script = new Script(3).up(3);
     const call = script.begin();
     script.sent(call, 1, 0).ended(call, 1, 0, 0, 'complete');
-    expect(busy(script, [0]).verdict(leastRequest()).outcome).toBe('holds');
+    expect(busy(script, [0, 1, 2]).verdict(leastRequest())).toMatchObject({ outcome: 'holds', exercised: 1 });
     const alone = busy(new Script(2).up(2).saw(1, 'unpickable'), [0, 0, 0]);
-    expect(alone.verdict(leastRequest()).outcome).toBe('holds');
+    expect(alone.verdict(leastRequest()).outcome).toBe('not exercised');
     expect(new Script(2).up(2).verdict(leastRequest()).outcome).toBe('not exercised');
+  });
+
+  test('calls one after the other, all to the same instance, show nothing: nobody is ever busy', () => {
+    const script = new Script(2).up(2);
+    for (let at = 0; at < 50; at++) {
+      const call = script.begin();
+      script.sent(call, 1, 0).ended(call, 1, 0, 0, 'complete').end(call, 0);
+    }
+    expect(script.verdict(leastRequest())).toMatchObject({ outcome: 'not exercised', exercised: 0 });
+  });
+
+  test('where weights differ, or grow, the busiest may be the right one', () => {
+    const slow = { balancer: { name: 'least_request', slowStartMs: 100 } } as const;
+    for (const more of [{ weights: [9, 1] }, { sidecar: slow }])
+      expect(busy(new Script(2, more).up(2), [0, 0, 0, 1]).verdict(leastRequest()).outcome).toBe(
+        'not exercised',
+      );
+    expect(busy(new Script(2, { weights: [1, 1] }).up(2), [0, 0]).verdict(leastRequest()).outcome).toBe(
+      'violated',
+    );
   });
 
   test('the share of a slow instance', () => {
