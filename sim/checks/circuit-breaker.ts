@@ -2,6 +2,7 @@
  * check.circuitBreaker (OV-01, OV-04, OV-06). Per sidecar: attempts in flight never go beyond `maxRequests`, nor beyond
  * `endpointMaxRequests` to one instance; a call that was refused (UNAVAILABLE, made by the sidecar, without any attempt, while
  * an instance could be picked) ends within `quickMs`, and is not refused while there is room.
+ * A sidecar that was replaced is not judged.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -9,6 +10,7 @@ import { BREAKER_DEFAULTS, type BreakerSpec } from '../spec/failover.ts';
 import { CallTable } from './call-table.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
@@ -48,6 +50,7 @@ class CircuitBreaker implements CheckRun {
     Kind.attemptEnded,
     Kind.sidecarCallEnd,
     Kind.endpointChanged,
+    Kind.sidecarState,
   ];
   readonly #spec: CheckSpec;
   readonly #quickNs: number;
@@ -59,6 +62,7 @@ class CircuitBreaker implements CheckRun {
   #working = 0;
   readonly #views: (View | undefined)[] = [];
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   #refused = 0;
   #most = 0;
 
@@ -83,6 +87,7 @@ class CircuitBreaker implements CheckRun {
       this.#open.close(slot);
       return;
     }
+    if (this.#replaced.covers(event)) return;
     const view = (this.#views[event.sidecar] ??= new View(this.#context.instanceNames.length));
     if (kind === Kind.endpointChanged) {
       if (event.code === PICKABLE) view.pickable += 1;

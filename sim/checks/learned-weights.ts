@@ -3,7 +3,8 @@
  * calls a second ÷ (utilization + `errorPenalty` × errors ÷ calls). One counts from `blackoutMs` after the first report since its instance can be
  * picked, until `expirationMs` after the last; those that do not count weigh the mean of those that do; with fewer than two all weigh the same.
  * Per sidecar, and within each group of endpoints where the balancer goes by priorities or localities, while the set it can pick from and those that count do not change, over first picks: each instance has had the sum of its
- * shares at each pick, give or take `errorMax` of it and three picks. A change has until two times `weightUpdateMs`, and two rounds of picks, to take effect.
+ * shares at each pick, give or take `errorMax` of it and three picks. A change has until two times `weightUpdateMs`, and two rounds of picks, to take effect. A sidecar that was replaced,
+ * and so knows nothing, is not judged.
  */
 import { ATTEMPT_ENDS, ENDPOINT_CHANGES, type EventView, Kind, LOAD_MEASURES } from '../journal/events.ts';
 import { type GroupSettings, groupSettings } from '../spec/balancer.ts';
@@ -11,6 +12,7 @@ import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.t
 import { placeOf } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 const COMPLETE = ATTEMPT_ENDS.indexOf('complete');
 /** As Kind.phase has it. */
@@ -65,7 +67,14 @@ class View {
 }
 
 class LearnedWeights implements CheckRun {
-  readonly kinds = [Kind.loadReported, Kind.attemptSent, Kind.attemptEnded, Kind.endpointChanged, Kind.phase];
+  readonly kinds = [
+    Kind.loadReported,
+    Kind.attemptSent,
+    Kind.attemptEnded,
+    Kind.endpointChanged,
+    Kind.sidecarState,
+    Kind.phase,
+  ];
   readonly #spec: CheckSpec;
   readonly #errorMax: number;
   readonly #names: readonly string[];
@@ -76,6 +85,7 @@ class LearnedWeights implements CheckRun {
   readonly #groups: readonly string[];
   readonly #views = new Map<string, View>();
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   /** Picks that were judged while weights were known, and before. */
   #learned = 0;
   #even = 0;
@@ -102,6 +112,7 @@ class LearnedWeights implements CheckRun {
       return;
     }
     if (kind === Kind.loadReported) return this.#report(event);
+    if (this.#replaced.covers(event)) return;
     const view = this.#viewOf(event);
     const known = view.known[instance];
     if (known === undefined) return;

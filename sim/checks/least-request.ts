@@ -2,12 +2,13 @@
  * check.leastRequest (LB-07). Per sidecar, over first picks among two or more pickable instances: never the one that had more
  * attempts of this sidecar under way than any other (two different ones are drawn, so the busiest of all always loses; where weights differ,
  * or grow by slow start, they count beside that, and it is not judged). With `slowShareMax`, an instance that a fault made slow got at most
- * this share of the first picks while it was.
+ * this share of the first picks while it was. A sidecar that was replaced is not judged.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
@@ -53,6 +54,7 @@ class LeastRequest implements CheckRun {
     Kind.attemptSent,
     Kind.attemptEnded,
     Kind.endpointChanged,
+    Kind.sidecarState,
     Kind.faultApplied,
     Kind.faultHealed,
   ];
@@ -61,6 +63,7 @@ class LeastRequest implements CheckRun {
   readonly #context: CheckContext;
   readonly #views: (View | undefined)[] = [];
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   /** Instances that are slow now; picks while any is, and those that went there. */
   readonly #slow = new Set<number>();
   #picksBeside = 0;
@@ -88,6 +91,7 @@ class LeastRequest implements CheckRun {
       else this.#slow.delete(instance);
       return;
     }
+    if (this.#replaced.covers(event)) return;
     const view = (this.#views[event.sidecar] ??= new View(this.#context.instanceNames.length));
     if (kind === Kind.endpointChanged) {
       if (event.code === PICKABLE) view.pickable[instance] = 1;

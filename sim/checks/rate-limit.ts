@@ -2,12 +2,14 @@
  * check.rateLimit (OV-06, OV-08), per sidecar: its bucket, replayed from first attempts and from refusals (the configured status,
  * made by the sidecar, without an attempt). No more calls begin than burst and rate allow; none is refused while there is a token
  * (as long as every call that took one can be seen: those that wait, or are refused for something else, cannot).
+ * A sidecar that was replaced, whose bucket is full again, is not judged.
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { RATE_LIMIT_DEFAULTS, type RateLimitSpec } from '../spec/failover.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 /** What a real call may take from its caller to its attempt. */
 const REAL_TOLERANCE_MS = 50;
@@ -34,7 +36,7 @@ class Bucket {
 }
 
 class RateLimit implements CheckRun {
-  readonly kinds = [Kind.callStart, Kind.attemptSent, Kind.sidecarCallEnd, Kind.callEnd];
+  readonly kinds = [Kind.callStart, Kind.attemptSent, Kind.sidecarCallEnd, Kind.callEnd, Kind.sidecarState];
   readonly #spec: CheckSpec;
   readonly #policy: Required<RateLimitSpec>;
   readonly #toleranceNs: number;
@@ -47,6 +49,7 @@ class RateLimit implements CheckRun {
   /** Some call took a token that the journal does not show, so that buckets may be emptier than they look. */
   #clouded = false;
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   #begun = 0;
   #refused = 0;
 
@@ -67,10 +70,11 @@ class RateLimit implements CheckRun {
       if (event.code !== DIRECT) this.#unsent.set(call, event.tNs);
       return;
     }
+    const isOther = this.#replaced.covers(event);
     const startNs = this.#unsent.get(call);
     if (startNs === undefined) return;
     this.#unsent.delete(call);
-    if (kind === Kind.callEnd) return;
+    if (kind === Kind.callEnd || isOther) return;
     const { burst, perSecond } = this.#policy;
     const bucket = (this.#buckets[event.sidecar] ??= new Bucket(burst));
     bucket.tokens = Math.min(burst, bucket.tokens + ((event.tNs - bucket.filledNs) * perSecond) / 1e9);

@@ -117,7 +117,14 @@ class Recovery implements CheckRun {
         return;
       default: {
         const fault = this.#context.faults[event.call];
-        if (fault?.impact !== 'unavailable' || fault.kind === 'kill' || fault.kind === 'pause') return;
+        // A fault on a sidecar is on no instance.
+        if (
+          instance < 0 ||
+          fault?.impact !== 'unavailable' ||
+          fault.kind === 'kill' ||
+          fault.kind === 'pause'
+        )
+          return;
         const step = event.kind === Kind.faultApplied ? 1 : -1;
         this.#cut[instance] = Math.max(0, (this.#cut[instance] as number) + step);
         this.#settle(event);

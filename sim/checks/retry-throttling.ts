@@ -2,11 +2,13 @@
  * check.retryThrottling (FO-10): the bucket of each sidecar, replayed from the ends of its attempts: it starts full, a failure
  * that may be retried takes a token, a success gives `tokenRatio` back. No attempt follows one that failed when the bucket was
  * half empty or less. What never began (a refused stream) and what failed after its headers were passed on do not count.
+ * A sidecar that was replaced, whose bucket is full again, is not judged.
  */
 import { ATTEMPT_ENDS, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { THROTTLING_DEFAULTS, type ThrottlingSpec } from '../spec/failover.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
+import { Replaced } from './replaced.ts';
 
 const COMPLETE = ATTEMPT_ENDS.indexOf('complete');
 const FAILED = [
@@ -26,7 +28,13 @@ export function retryThrottling(): CheckSpec {
 }
 
 class RetryThrottling implements CheckRun {
-  readonly kinds = [Kind.attemptSent, Kind.attemptEnded, Kind.responseStarted, Kind.sidecarCallEnd];
+  readonly kinds = [
+    Kind.attemptSent,
+    Kind.attemptEnded,
+    Kind.responseStarted,
+    Kind.sidecarCallEnd,
+    Kind.sidecarState,
+  ];
   readonly #spec: CheckSpec;
   readonly #policy: Required<ThrottlingSpec> | null;
   readonly #retryable: readonly number[];
@@ -36,6 +44,7 @@ class RetryThrottling implements CheckRun {
   readonly #forbidden = new Map<number, number>();
   readonly #begun = new Set<number>();
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   #refused = 0;
   #least = Number.POSITIVE_INFINITY;
 
@@ -48,7 +57,7 @@ class RetryThrottling implements CheckRun {
 
   onEvent(event: EventView): void {
     const { kind, call } = event;
-    if (this.#policy === null) return;
+    if (this.#policy === null || this.#replaced.covers(event)) return;
     if (kind === Kind.responseStarted) this.#begun.add(call);
     else if (kind === Kind.sidecarCallEnd) {
       this.#begun.delete(call);

@@ -3,12 +3,13 @@
  * over first picks only (retries have a cursor of their own): S(i+1) = (S(i) + 1) mod N.
  * spreadMax 1 is exact: any N consecutive picks are N different instances, so the picks repeat with period N.
  * spreadMax s > 1: counted from the start of the epoch, picks per instance differ by at most s at every moment.
- * In both no pick falls outside of the set. The first pick of an epoch may be any instance.
+ * In both no pick falls outside of the set. The first pick of an epoch may be any instance. A sidecar that was replaced is not judged.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
@@ -86,12 +87,13 @@ class Levels {
 }
 
 class RoundRobin implements CheckRun {
-  readonly kinds = [Kind.attemptSent, Kind.endpointChanged];
+  readonly kinds = [Kind.attemptSent, Kind.endpointChanged, Kind.sidecarState];
   readonly #spec: CheckSpec;
   readonly #spreadMax: number;
   readonly #names: readonly string[];
   readonly #sidecars: (Picks | undefined)[] = [];
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   #judged = 0;
 
   constructor(spec: CheckSpec, spreadMax: number, { instanceNames }: CheckContext) {
@@ -101,6 +103,7 @@ class RoundRobin implements CheckRun {
   }
 
   onEvent(event: EventView): void {
+    if (this.#replaced.covers(event)) return;
     let sidecar = this.#sidecars[event.sidecar];
     if (sidecar === undefined) {
       sidecar = new Picks(this.#names.length, this.#spreadMax);

@@ -2,12 +2,14 @@
  * check.weightedShare (LB-05, LB-06). Per sidecar, within an epoch (no change of the set it reports as pickable), over first
  * picks: after n picks each instance has had n × its weight ÷ all weights, give or take `errorMax` picks. The scheduler of
  * weighted_round_robin is exact to below one pick from a fresh start; what an instance was ahead or behind when the epoch
- * began goes with it, so the default is 3. Random balancers need more: their error grows with √n.
+ * began goes with it, so the default is 3. Random balancers need more: their error grows with √n. A sidecar
+ * that was replaced is not judged from then on.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
+import { Replaced } from './replaced.ts';
 
 const PICKABLE = ENDPOINT_CHANGES.indexOf('pickable');
 const UNPICKABLE = ENDPOINT_CHANGES.indexOf('unpickable');
@@ -48,13 +50,14 @@ class Epoch {
 }
 
 class WeightedShare implements CheckRun {
-  readonly kinds = [Kind.attemptSent, Kind.endpointChanged, Kind.phase];
+  readonly kinds = [Kind.attemptSent, Kind.endpointChanged, Kind.sidecarState, Kind.phase];
   readonly #spec: CheckSpec;
   readonly #errorMax: number;
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
   readonly #sidecars: (Epoch | undefined)[] = [];
   readonly #broken = new Evidence();
+  readonly #replaced = new Replaced();
   #judged = 0;
   #worst = 0;
 
@@ -71,6 +74,7 @@ class WeightedShare implements CheckRun {
         for (const epoch of this.#sidecars) if (epoch !== undefined) this.#close(epoch, event);
       return;
     }
+    if (this.#replaced.covers(event)) return;
     const epoch = (this.#sidecars[event.sidecar] ??= new Epoch(this.#names.length));
     if (event.kind === Kind.attemptSent) {
       if (event.detail === 1) this.#pick(epoch, event);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../../sim/checks/index.ts';
 import { Kind, SIDECAR_STATES } from '../../../sim/journal/events.ts';
+import type { CheckContext, CheckSpec } from '../../../sim/spec/check.ts';
 import { Script } from './journal-script.ts';
 
 class Life extends Script {
@@ -160,5 +161,63 @@ describe('crashSeen', () => {
     expect(life().picks([0]).verdict(crashSeen)).toMatchObject({ explanation: 'No sidecar crashed.' });
     const idle = life().at(5).became('crashed').at(6).became('serving', 1).verdict(crashSeen);
     expect(idle.outcome).toBe('not exercised');
+  });
+});
+
+describe('a sidecar of which another machine took over', () => {
+  const up = (more: Partial<CheckContext>): Life => new Life(3, more).up(3) as Life;
+  /** It begins anew: where it likes, with full buckets, and with nothing under way. */
+  const anew = (script: Life): Life => script.became('starting', 1).became('serving', 1);
+  const failing = (script: Life, calls: number): Life => {
+    for (let call = 0; call < calls; call++) {
+      const number = script.begin();
+      script.sent(number, 1, 0).ended(number, 1, 0, 14, 'complete').sent(number, 2, 1);
+      script.ended(number, 2, 1, 0, 'complete').write(Kind.sidecarCallEnd, number, -1, -1, 0, 0);
+    }
+    return script;
+  };
+  const taking = (script: Life, calls: number): Life => {
+    for (let call = 0; call < calls; call++) script.sent(script.begin(), 1, call % 3);
+    return script;
+  };
+
+  test.each<[string, CheckSpec, Partial<CheckContext>, (script: Life) => Life]>([
+    ['roundRobin', check.roundRobin(), {}, (script) => script.picks([1, 1, 1]) as Life],
+    ['weightedShare', check.weightedShare(), {}, (script) => script.picks([1, 1, 1, 1, 1, 1, 1]) as Life],
+    ['leastRequest', check.leastRequest(), {}, (script) => taking(taking(script, 1), 1)],
+    [
+      'retryThrottling',
+      check.retryThrottling(),
+      { sidecar: { retryThrottling: { maxTokens: 2 } } },
+      (script) => failing(script, 3),
+    ],
+    [
+      'rateLimit',
+      check.rateLimit(),
+      { sidecar: { rateLimit: { perSecond: 1, burst: 3 } } },
+      (script) => taking(script, 6),
+    ],
+    [
+      'circuitBreaker',
+      check.circuitBreaker(),
+      { sidecar: { circuitBreaker: { maxRequests: 3 } } },
+      (script) => taking(script, 6),
+    ],
+  ])('%s does not judge it from then on', (_name, spec, more, act) => {
+    expect(act(up(more)).verdict(spec).outcome).toBe('violated');
+    expect(act(anew(up(more))).verdict(spec).outcome).toBe('not exercised');
+  });
+
+  test('recovery: a sidecar that was away is no instance', () => {
+    const faults = [
+      { kind: 'sidecar.crash', target: 'sidecar/0', instances: [], impact: 'unavailable' as const },
+    ];
+    const script = up({ faults })
+      .picks([0, 1, 2])
+      .fault('faultApplied', 0, -1)
+      .at(50)
+      .fault('faultHealed', 0, -1);
+    script.at(2_000).picks([0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
+    expect(script.verdict(check.recovery({ withinMs: 100 })).outcome).toBe('not exercised');
   });
 });
