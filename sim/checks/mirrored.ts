@@ -1,6 +1,6 @@
 /**
  * check.mirrored: a route's copies arrive at their cluster, as many as the share says, and only copies do: no call that
- * somebody waits for goes there. What callers get is for other checks (`replies`, `noLostRequests`).
+ * somebody waits for goes there. Nothing is shown by so few calls that there might be no copy at all. What callers get is for other checks (`replies`, `noLostRequests`).
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -66,10 +66,13 @@ class Mirrored implements CheckRun {
     const expected = calls * this.#share;
     const chance = SIGMAS * Math.sqrt(expected * (1 - this.#share));
     const copies = `${this.#cluster} got ${counted(this.#copies, 'copy').replace('copys', 'copies')} of ${counted(calls, 'call')}`;
-    if (this.#copies > expected + chance || this.#copies < expected * (1 - this.#missingMax) - chance) {
+    const least = expected * (1 - this.#missingMax) - chance;
+    if (this.#copies > expected + chance || this.#copies < least) {
       const said = `${copies}, where the share makes it ${expected.toFixed(1)}.`;
       return verdictOf(this.#spec, 'violated', calls, said, new Evidence());
     }
+    if (this.#share > 0 && least <= 0)
+      return verdictOf(this.#spec, 'not exercised', 0, `${copies}: of so few there might be none.`);
     return verdictOf(this.#spec, 'holds', calls, `${copies}, and nothing else.`);
   }
 

@@ -1,7 +1,7 @@
 /**
  * check.split: routes give each cluster its share of the calls. Over all first attempts of the load, the count of each named
  * cluster is within five standard deviations of its share (chance alone breaks that once in 1.7 million counts, and never
- * where a share is whole), and no first attempt goes to a cluster that has none.
+ * where a share is whole), and no first attempt goes to a cluster that has none. Nothing is shown where chance could leave a cluster without any.
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -62,16 +62,22 @@ class SplitShares implements CheckRun {
     }
     const total = Object.values(this.#shares).reduce((sum, share) => sum + share, 0);
     const told: string[] = [];
+    const few: string[] = [];
     for (const [cluster, weight] of Object.entries(this.#shares)) {
       const share = weight / total;
       const count = this.#counts.get(cluster) ?? 0;
       const expected = calls * share;
       const most = SIGMAS * Math.sqrt(calls * share * (1 - share));
       told.push(`${cluster} ${count} of ${expected.toFixed(1)}`);
+      if (weight > 0 && expected <= most) few.push(cluster);
       if (Math.abs(count - expected) <= most) continue;
       const off = `${cluster} got ${count} of ${counted(calls, 'call')}, where its share makes it ${expected.toFixed(1)}`;
       const said = `${off} give or take ${most.toFixed(1)}.`;
       return verdictOf(this.#spec, 'violated', calls, said, new Evidence());
+    }
+    if (few.length > 0) {
+      const why = `With ${counted(calls, 'call')} chance could leave ${few.join(' and ')} without any.`;
+      return verdictOf(this.#spec, 'not exercised', 0, why);
     }
     return verdictOf(this.#spec, 'holds', calls, `Of ${counted(calls, 'call')}: ${told.join(', ')}.`);
   }

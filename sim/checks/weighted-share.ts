@@ -33,6 +33,8 @@ class Epoch {
   size = 0;
   total = 0;
   picks = 0;
+  /** The least weight of those that can be picked; 0: not looked for yet. */
+  least = 0;
 
   constructor(instances: number) {
     this.pickable = new Uint8Array(instances);
@@ -45,6 +47,7 @@ class Epoch {
     this.size += pickable === 1 ? 1 : -1;
     this.total += pickable === 1 ? weight : -weight;
     this.picks = 0;
+    this.least = 0;
     this.counts.fill(0);
   }
 }
@@ -87,7 +90,8 @@ class WeightedShare implements CheckRun {
   finish(): Verdict {
     const broken = this.#broken;
     if (this.#judged === 0) {
-      return verdictOf(this.#spec, 'not exercised', 0, 'No sidecar picked among two or more instances.');
+      const why = `No sidecar picked often enough among two or more instances to be ${this.#errorMax} picks from a share.`;
+      return verdictOf(this.#spec, 'not exercised', 0, why);
     }
     const worst = `${this.#worst.toFixed(2)} picks`;
     if (broken.count === 0) {
@@ -102,11 +106,21 @@ class WeightedShare implements CheckRun {
   #pick(epoch: Epoch, event: EventView): void {
     const { instance } = event;
     if (epoch.pickable[instance] !== 1) return;
-    if (epoch.size >= 2) this.#judged += 1;
     this.#judge(epoch, instance, event);
     epoch.picks += 1;
+    if (this.#couldShow(epoch)) this.#judged += 1;
     epoch.counts[instance] = (epoch.counts[instance] as number) + 1;
     this.#judge(epoch, instance, event);
+  }
+
+  /** Had all picks gone to the lightest instance, it would be too far from its share by now. */
+  #couldShow(epoch: Epoch): boolean {
+    if (epoch.least === 0) {
+      epoch.least = Infinity;
+      for (let instance = 0; instance < this.#names.length; instance++)
+        if (epoch.pickable[instance] === 1) epoch.least = Math.min(epoch.least, this.#weight(instance));
+    }
+    return epoch.picks * (1 - epoch.least / epoch.total) > this.#errorMax;
   }
 
   /** The epoch is over: those that were not picked lately are judged, too. */

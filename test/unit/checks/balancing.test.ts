@@ -13,7 +13,8 @@ describe('weightedShare', () => {
       .saw(0, 'unpickable')
       .picks([1, 2, 1])
       .phase(1);
-    expect(script.verdict(weightedShare())).toMatchObject({ outcome: 'holds', exercised: 11 });
+    // Of 8 and of 3 picks those that could be 3 from a share: from the fifth on.
+    expect(script.verdict(weightedShare())).toMatchObject({ outcome: 'holds', exercised: 4 });
   });
 
   test('too many, too few, and one forgotten until the end', () => {
@@ -35,6 +36,10 @@ describe('weightedShare', () => {
 
   test('one instance, or none, shows nothing', () => {
     expect(up([3]).picks([0, 0]).verdict(weightedShare()).outcome).toBe('not exercised');
+    // All to one of two: three picks from its share with the sixth, and more only with the seventh.
+    const one = (picks: number) => up([1, 1]).picks(Array.from({ length: picks }, () => 0));
+    expect(one(6).phase(1).verdict(weightedShare()).outcome).toBe('not exercised');
+    expect(one(7).phase(1).verdict(weightedShare()).outcome).toBe('violated');
     expect(new Script(2).verdict(weightedShare()).outcome).toBe('not exercised');
     expect(() => weightedShare({ errorMax: 0 })).toThrow("'errorMax' is 0");
   });

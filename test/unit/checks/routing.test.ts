@@ -43,6 +43,11 @@ describe('split', () => {
     expect(script().picks([2, 0]).verdict(whole).outcome).toBe('violated');
   });
 
+  test('so few calls that chance could leave a cluster without any show nothing', () => {
+    expect(script().picks(times(225, 0)).verdict(split).outcome).toBe('not exercised');
+    expect(script().picks(times(226, 0)).verdict(split).outcome).toBe('violated');
+  });
+
   test('retries are not judged, and without a call nothing was shown', () => {
     const retried = script().picks(times(9, 2));
     retried.sent(0, 2, 3);
@@ -75,6 +80,9 @@ describe('mirrored', () => {
     const half = check.mirrored({ cluster: 'shadow', share: 0.5 });
     expect(copies(script().picks(times(100, 0)), 60).verdict(half).outcome).toBe('holds');
     expect(copies(script().picks(times(100, 0)), 10).verdict(half).outcome).toBe('violated');
+    // None of twenty may be chance.
+    expect(script().picks(times(20, 0)).verdict(half).outcome).toBe('not exercised');
+    expect(script().picks(times(30, 0)).verdict(half).outcome).toBe('violated');
   });
 
   test('a call that is sent there, and a copy that arrives elsewhere', () => {
