@@ -8,6 +8,7 @@ import { staticEndpoints } from '../discovery/static.ts';
 import type { Endpoint } from '../policy/config.ts';
 import { clusterPolicies, type RoutingConfig } from '../policy/routes/config.ts';
 import { Acceptor } from './acceptor.ts';
+import type { Carrier } from './carrier.ts';
 import type { HostStats } from './carrier-stats.ts';
 import { clockOffsetNs } from './clock-offset.ts';
 import { ClusterSources } from './cluster-sources.ts';
@@ -230,8 +231,7 @@ export class Generation implements Serving {
     const whole = await new Promise<boolean>((resolve) => {
       const limit = setTimeout(() => resolve(false), Math.max(0, drainMs - lastMs));
       loop.onTurn = () => {
-        if (!this.#sidecar.drained || ![...this.#acceptor.carriers].every((carrier) => carrier.flushed))
-          return;
+        if (!this.#sidecar.drained || ![...this.#acceptor.carriers].every(hasTakenAll)) return;
         clearTimeout(limit);
         resolve(true);
       };
@@ -279,6 +279,11 @@ export class Generation implements Serving {
       now,
     );
   }
+}
+
+/** The caller has all of its answers: none waits for its window. */
+function hasTakenAll({ streamsOpen, flushed }: Carrier): boolean {
+  return streamsOpen === 0 && flushed;
 }
 
 /** `node:tls` is loaded only when it is asked for: most sidecars share a host with their callers. */

@@ -1,4 +1,5 @@
 /** A spawned sidecar's life: endpoint file churn, instances that die, drain under load, signals, standard input, the trace. */
+import * as http2 from 'node:http2';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +139,36 @@ it.each(['direct', 'command'] as const)(
     for (const outcome of await Promise.all(calls)) expect(outcome).toMatchObject({ code: 0, body: 'slow' });
   },
 );
+
+it('LC-01: a drain waits for callers that have not taken all of their answers yet', async () => {
+  const answer = 'x'.repeat(5_000);
+  const instance = await named(answer);
+  const [sidecar] = await start(['--upstream', instance.address, '--drain-ms', '5000']);
+  const session = http2.connect(`http://${sidecar.listen}`, { settings: { initialWindowSize: 100 } });
+  cleanups.push(() => session.destroy());
+  const head = {
+    ':method': 'POST',
+    ':path': '/t.T/Unary',
+    te: 'trailers',
+    'content-type': 'application/grpc',
+  };
+  const stream = session.request(head);
+  let status = '';
+  stream.on('error', (error) => (status = String(error)));
+  stream.on('trailers', (trailers) => (status = String(trailers['grpc-status'])));
+  stream.end(Buffer.alloc(5));
+  await until('the answer is in the sidecar', async () => {
+    const { callsEnded, bytesHeld } = await sidecar.stats();
+    return callsEnded === 1 && (bytesHeld as number) > 0;
+  });
+  const ended = sidecar.stop();
+  await new Promise((resolve) => session.once('goaway', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  let octets = 0;
+  stream.on('data', (piece: Buffer) => (octets += piece.length));
+  expect((await ended).code).toBe(0);
+  expect([octets, status]).toEqual([5 + answer.length, '0']);
+});
 
 it('calls that outlast the drain end as UNAVAILABLE by trailers, endpoints hear a cancel, and the exit is in time', async () => {
   const heard = { calls: 0, cancelled: 0 };
