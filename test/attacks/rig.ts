@@ -9,19 +9,19 @@ import { Connection, type ConnectionRole } from '../../proxy/wire/connection.ts'
 import { headerBlock } from '../../proxy/wire/headers.ts';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from '../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../proxy/wire/link.ts';
-import { type Frame, PREFACE, REQUEST, RESPONSE, TRAILERS, frames, settings } from '../unit/wire/kit.ts';
+import {
+  type Frame,
+  PREFACE,
+  QUIET,
+  REQUEST,
+  RESPONSE,
+  TRAILERS,
+  frames,
+  settings,
+} from '../unit/wire/kit.ts';
 import { leftovers } from './leftovers.ts';
 import { type Measured, emptyMeasured } from './measured.ts';
 
-const QUIET: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
 /** The parties that are not attacked take whatever comes. */
 const PATIENT: Partial<WireLimits> = {
   firstWindowBytes: 65_536,

@@ -6,20 +6,11 @@ import { Connection } from '../../proxy/wire/connection.ts';
 import { headerBlock } from '../../proxy/wire/headers.ts';
 import type { WireLimits } from '../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../proxy/wire/link.ts';
-import { REQUEST, RESPONSE, TRAILERS } from '../unit/wire/kit.ts';
+import { QUIET, REQUEST, RESPONSE, TRAILERS } from '../unit/wire/kit.ts';
 import { HostilePeer } from './hostile-peer.ts';
 import type { HostileUpstream, Step } from './hostile-upstreams.ts';
 import { leftovers } from './leftovers.ts';
 
-const QUIET: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
 /** What a connection takes to come about. */
 const DIAL_NS = 1e6;
 const CANCEL = 8;

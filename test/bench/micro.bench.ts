@@ -17,12 +17,13 @@ import { Connection } from '../../proxy/wire/connection.ts';
 import { type HeaderBlock, headerBlock } from '../../proxy/wire/headers.ts';
 import { HpackDecoder } from '../../proxy/wire/hpack-decoder.ts';
 import { HpackEncoder } from '../../proxy/wire/hpack-encoder.ts';
-import type { Link, LinkEvents, LinkStream } from '../../proxy/wire/link.ts';
+import type { Link, LinkStream } from '../../proxy/wire/link.ts';
 import { Output } from '../../proxy/wire/output.ts';
 import { EventQueue } from '../../sim/base/event-queue.ts';
 import { Kind } from '../../sim/journal/events.ts';
 import { Journal } from '../../sim/journal/journal.ts';
 import { seeded, TestMember } from '../unit/policy/members.ts';
+import { QUIET } from '../unit/wire/kit.ts';
 import { printRows, type Row } from './table.ts';
 
 const REQUEST = headerBlock([
@@ -39,15 +40,6 @@ const RESPONSE = headerBlock([
 ]);
 const TRAILERS = headerBlock([['grpc-status', '0']]);
 const MESSAGE = Uint8Array.from([0, 0, 0, 0, 7, 0x0a, 5, 0x57, 0x6f, 0x72, 0x6c, 0x64]);
-const QUIET: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
 const QUEUED = 1_000;
 /** Endpoints of one service, as many as a mesh may have. */
 const MANY = 10_000;

@@ -6,17 +6,7 @@ import { Connection } from '../../../proxy/wire/connection.ts';
 import { type HeaderBlock, headerBlock } from '../../../proxy/wire/headers.ts';
 import type { WireLimits } from '../../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
-import { RESPONSE, TRAILERS } from '../wire/kit.ts';
-
-const QUIET: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
+import { QUIET, RESPONSE, TRAILERS } from '../wire/kit.ts';
 
 const SECOND_NS = 1e9;
 

@@ -4,8 +4,7 @@ import type { Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import { Carrier } from '../../../proxy/host/carrier.ts';
 import type { Loop } from '../../../proxy/host/loop.ts';
-import type { LinkEvents } from '../../../proxy/wire/link.ts';
-import { PREFACE, frame, settings } from '../wire/kit.ts';
+import { PREFACE, QUIET, frame, settings } from '../wire/kit.ts';
 
 class DeafSocket extends EventEmitter {
   writableLength = 0;
@@ -27,9 +26,8 @@ class DeafSocket extends EventEmitter {
 test('a connection that ends while its peer reads nothing gives the socket up', () => {
   vi.useFakeTimers();
   const socket = new DeafSocket();
-  const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
   const loop = { mark() {}, turn() {} } as unknown as Loop;
-  const carrier = new Carrier('server', quiet, socket as unknown as Socket, loop, {});
+  const carrier = new Carrier('server', QUIET, socket as unknown as Socket, loop, {});
   carrier.receive(Buffer.concat([PREFACE, settings()]));
   carrier.flush(true);
   expect(socket.ended).toBe(false);

@@ -13,8 +13,8 @@ import { resolveOptions } from '../../../proxy/host/options.ts';
 import { parseFlags } from '../../../proxy/host/parse-flags.ts';
 import { LIMITS, LIMIT_NAMES, type Limit, type LimitName } from '../../../proxy/wire/limits-table.ts';
 import { CLIENT_WIRE_LIMITS, DEFAULT_WIRE_LIMITS } from '../../../proxy/wire/limits.ts';
-import type { LinkEvents } from '../../../proxy/wire/link.ts';
 import { limitsPage } from '../../../scripts/write-limits.ts';
+import { QUIET } from '../wire/kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meshwright-limits-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,8 +37,7 @@ function options(argv: readonly string[], text = '') {
 
 /** What the engine of a connection goes by. */
 function engine(role: Role, { limits }: ReturnType<typeof options>) {
-  const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
-  const carrier = new Carrier(role, quiet, new EventEmitter() as Socket, {} as Loop, limits[role]);
+  const carrier = new Carrier(role, QUIET, new EventEmitter() as Socket, {} as Loop, limits[role]);
   return carrier.limits;
 }
 
@@ -111,8 +110,7 @@ describe('limits of the sockets', () => {
       destroy,
       writableLength: 0,
     }) as unknown as Socket;
-    const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
-    new Carrier('server', quiet, socket, {} as Loop, lingerMs === undefined ? {} : { lingerMs }).finish();
+    new Carrier('server', QUIET, socket, {} as Loop, lingerMs === undefined ? {} : { lingerMs }).finish();
     vi.advanceTimersByTime(afterMs - 1);
     expect([end.mock.calls.length, destroy.mock.calls.length]).toEqual([1, 0]);
     vi.advanceTimersByTime(1);
@@ -129,9 +127,8 @@ describe('limits of the sockets', () => {
     (unwrittenBytesMax, unwritten, stops) => {
       const pause = vi.fn();
       const socket = Object.assign(new EventEmitter(), { pause, write: () => {}, writableLength: unwritten });
-      const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
       const limits = unwrittenBytesMax === undefined ? {} : { unwrittenBytesMax };
-      new Carrier('client', quiet, socket as unknown as Socket, {} as Loop, limits).flush(true);
+      new Carrier('client', QUIET, socket as unknown as Socket, {} as Loop, limits).flush(true);
       expect(pause).toHaveBeenCalledTimes(stops ? 1 : 0);
     },
   );

@@ -1,8 +1,20 @@
 /** Attacks on HTTP/2 and HPACK, as octets: how the connection ends, what it held, what reached the machine. */
 import { describe, expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
-import type { LinkEvents } from '../../../proxy/wire/link.ts';
-import { Drive, PREFACE, REQUEST, block, call, data, frame, headers, lit, settings, uint32 } from './kit.ts';
+import {
+  Drive,
+  PREFACE,
+  QUIET,
+  REQUEST,
+  block,
+  call,
+  data,
+  frame,
+  headers,
+  lit,
+  settings,
+  uint32,
+} from './kit.ts';
 
 const CALM = 11;
 const times = (count: number, make: (i: number) => Buffer): Buffer[] =>
@@ -155,11 +167,10 @@ describe('connection errors', () => {
   });
 
   test('an HTTP/1 client gets a line it understands, another one a GOAWAY', () => {
-    const events = new Proxy({} as LinkEvents, { get: () => () => undefined });
-    const http1 = new Connection('server', events);
+    const http1 = new Connection('server', QUIET);
     http1.handleBytes(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
     expect(Buffer.from(http1.takeOutput()).toString()).toMatch(/^HTTP\/1\.1 505 [^]*\r\n\r\n$/);
-    const tls = new Connection('server', events);
+    const tls = new Connection('server', QUIET);
     tls.handleBytes(Buffer.from([0x16, 3, 1, 2, 0]));
     expect(tls.takeOutput()[3]).toBe(7);
     expect([http1.wantsClose, tls.wantsClose]).toEqual([true, true]);

@@ -1,15 +1,14 @@
 /** The machine learns from the first SETTINGS that the peer is there, however few streams they allow. */
 import { expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
-import type { LinkEvents } from '../../../proxy/wire/link.ts';
-import { settings } from './kit.ts';
+import { QUIET, settings } from './kit.ts';
 
 function told(openStreamsMax: number, ...octets: Buffer[]): string[] {
   const events: string[] = [];
-  const quiet = new Proxy({}, { get: () => () => {} }) as LinkEvents;
-  const recorder = Object.assign(Object.create(quiet), {
-    onCapacity: (goingAway: boolean) => events.push(`${goingAway} ${connection.streamCapacity}`),
-  }) as LinkEvents;
+  const recorder = {
+    ...QUIET,
+    onCapacity: (goingAway: boolean) => void events.push(`${goingAway} ${connection.streamCapacity}`),
+  };
   const connection: Connection = new Connection('client', recorder, { openStreamsMax });
   for (const piece of octets) connection.handleBytes(piece);
   return events;

@@ -4,6 +4,17 @@ import { headerBlock } from '../../../proxy/wire/headers.ts';
 import type { WireLimits } from '../../../proxy/wire/limits.ts';
 import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
 
+/** A machine that does nothing; spread, one that does only what is said beside it. */
+export const QUIET: LinkEvents = {
+  onHeaders() {},
+  onData() {},
+  onTrailers() {},
+  onReset() {},
+  onDrained() {},
+  onCapacity() {},
+  onClose() {},
+};
+
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 export function frame(

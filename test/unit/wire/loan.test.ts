@@ -3,20 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
-import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
-import { PREFACE, REQUEST, block, data, frame, frames, settings } from './kit.ts';
+import type { LinkStream } from '../../../proxy/wire/link.ts';
+import { PREFACE, QUIET, REQUEST, block, data, frame, frames, settings } from './kit.ts';
 
 const REQUEST_BLOCK = headerBlock(REQUEST.map(([name, value]) => [name, value]));
-const EVENTS: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
-
 interface Passing {
   near: Connection;
   far: Connection;
@@ -33,11 +23,11 @@ function passing(borrows: boolean, consume = true): Passing {
   const slab = Buffer.alloc(65_536);
   const out: Buffer[] = [];
   let pieces = 0;
-  const far = new Connection('client', EVENTS);
+  const far = new Connection('client', QUIET);
   const near: Connection = new Connection(
     'server',
     {
-      ...EVENTS,
+      ...QUIET,
       onHeaders(stream) {
         stream.user = far.openStream(null, REQUEST_BLOCK, -1, 0, false);
       },

@@ -4,18 +4,7 @@ import net from 'node:net';
 import { expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
-import type { LinkEvents } from '../../../proxy/wire/link.ts';
-import { REQUEST, RESPONSE, TRAILERS } from './kit.ts';
-
-const NOTHING: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
+import { QUIET, REQUEST, RESPONSE, TRAILERS } from './kit.ts';
 
 function flush(connection: Connection, socket: net.Socket): void {
   while (connection.hasOutput) socket.write(Buffer.from(connection.takeOutput()));
@@ -33,7 +22,7 @@ test('our server echoes to a node:http2 client', async () => {
   const names: string[] = [];
   const server = net.createServer((socket) => {
     const connection: Connection = new Connection('server', {
-      ...NOTHING,
+      ...QUIET,
       onHeaders(stream, block) {
         names.push(block.get('x-all') ?? '');
         connection.sendHeaders(stream, RESPONSE, false);
@@ -83,7 +72,7 @@ test('our client calls a node:http2 server', async () => {
   const timeouts = await new Promise<string[]>((resolve, reject) => {
     const list: string[] = [];
     const connection: Connection = new Connection('client', {
-      ...NOTHING,
+      ...QUIET,
       onData(stream, bytes) {
         received += bytes.length;
         connection.consume(stream, bytes.length);

@@ -4,18 +4,8 @@ import { expect, test } from 'vitest';
 import { Connection } from '../../../proxy/wire/connection.ts';
 import type { WireLimits } from '../../../proxy/wire/limits.ts';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
-import type { LinkEvents, LinkStream } from '../../../proxy/wire/link.ts';
-import { REQUEST, RESPONSE, TRAILERS } from './kit.ts';
-
-const NOTHING: LinkEvents = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrained() {},
-  onCapacity() {},
-  onClose() {},
-};
+import type { LinkStream } from '../../../proxy/wire/link.ts';
+import { QUIET, REQUEST, RESPONSE, TRAILERS } from './kit.ts';
 
 interface Pipe {
   readonly client: Connection;
@@ -35,7 +25,7 @@ function pipe(cut: () => number, limits: Partial<WireLimits> = {}): Pipe {
   const server: Connection = new Connection(
     'server',
     {
-      ...NOTHING,
+      ...QUIET,
       onHeaders: (stream) => server.sendHeaders(stream, RESPONSE, false),
       onData(stream, bytes, endStream) {
         server.sendData(stream, bytes, false);
@@ -55,7 +45,7 @@ function pipe(cut: () => number, limits: Partial<WireLimits> = {}): Pipe {
   const client: Connection = new Connection(
     'client',
     {
-      ...NOTHING,
+      ...QUIET,
       onData(stream, bytes) {
         got.set(stream.id, Buffer.concat([got.get(stream.id) ?? Buffer.alloc(0), bytes]));
         client.consume(stream, bytes.length);
