@@ -68,21 +68,29 @@ export function parseMesh(text: string, file: string): MeshPlan {
     const what = value === null || value === undefined ? 'it is empty' : issue.message;
     throw wrong(file, issue.path.length === 0 ? what : `${issue.path.join('.')}: ${what}`);
   }
+  const twice = addressTwice(result.data);
+  if (twice !== null) throw wrong(file, twice, 'give one of the two endpoints; its share is its weight');
   const complaint = contradiction(result.data);
   if (complaint !== null) throw wrong(file, complaint);
   return result.data;
 }
 
-/** What no field shows alone; null when all is well. */
-function contradiction(plan: MeshPlan): string | null {
-  for (const [cluster, { endpoints }] of Object.entries(plan.clusters)) {
-    const seen = new Set<string>();
-    for (const [at, each] of endpoints.entries()) {
-      const place = `clusters.${cluster}.endpoints.${at}.address: ${each.address}`;
-      if (seen.has(each.address)) return `${place} stands there twice`;
-      seen.add(each.address);
+/** Two clusters may have one address: they know nothing of each other. */
+function addressTwice({ clusters }: MeshPlan): string | null {
+  for (const [cluster, { endpoints }] of Object.entries(clusters)) {
+    const seen = new Map<string, number>();
+    for (const [at, { address }] of endpoints.entries()) {
+      const first = seen.get(address);
+      if (first !== undefined)
+        return `clusters.${cluster}.endpoints.${at}.address: ${address} stands there twice, in endpoints.${first} too`;
+      seen.set(address, at);
     }
   }
+  return null;
+}
+
+/** What no field shows alone; null when all is well. */
+function contradiction(plan: MeshPlan): string | null {
   for (const [listener, { routes }] of Object.entries(plan.listeners ?? {})) {
     for (const [at, { cluster, split, mirror }] of routes.entries()) {
       const place = `listeners.${listener}.routes.${at}`;
@@ -114,10 +122,9 @@ function unreadable(plan: MeshPlan): string | null {
   return null;
 }
 
-function wrong(file: string, what: string): SidecarError {
-  return new SidecarError('MW_CONFIG', `the mesh file is wrong: ${what}`, {
-    place: file,
-    remedy:
-      'write clusters: { NAME: { endpoints: [{ address: IP:PORT }] } } and listeners: { NAME: { routes: [{ cluster: NAME }] } }',
-  });
+const SHAPE =
+  'write clusters: { NAME: { endpoints: [{ address: IP:PORT }] } } and listeners: { NAME: { routes: [{ cluster: NAME }] } }';
+
+function wrong(file: string, what: string, remedy = SHAPE): SidecarError {
+  return new SidecarError('MW_CONFIG', `the mesh file is wrong: ${what}`, { place: file, remedy });
 }

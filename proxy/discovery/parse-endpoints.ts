@@ -7,6 +7,9 @@ import { SidecarError } from '../policy/trouble.ts';
 
 const ENDPOINTS_MAX = 100_000;
 
+const SHAPE =
+  'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false, weight?: number }';
+
 const fileSchema = z.strictObject({
   endpoints: z
     .array(
@@ -41,22 +44,24 @@ export function parseEndpoints(text: string, file: string): Endpoint[] {
     });
   }
   const result = fileSchema.safeParse(value);
-  const wrong = (path: string, what: string): SidecarError =>
-    new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, {
-      place: file,
-      remedy:
-        'it must hold endpoints: a list of { address: HOST:PORT, id?: text, draining?: true or false, weight?: number }',
-    });
+  const wrong = (path: string, what: string, remedy = SHAPE): SidecarError =>
+    new SidecarError('MW_CONFIG', `the endpoint file${path} is wrong: ${what}`, { place: file, remedy });
   if (!result.success) {
     const issue = result.error.issues[0];
     const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
     const isEmpty = value === null || value === undefined;
     throw wrong(path, isEmpty ? 'it is empty' : (issue?.message ?? 'it does not fit'));
   }
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   return result.data.endpoints.map(({ address, id, draining, ...facts }, index) => {
-    if (seen.has(address)) throw wrong(` endpoints.${index}.address`, `${address} stands there twice`);
-    seen.add(address);
+    const first = seen.get(address);
+    if (first !== undefined)
+      throw wrong(
+        ` endpoints.${index}.address`,
+        `${address} stands there twice, in endpoints.${first} too`,
+        'give one of the two endpoints; its share is its weight',
+      );
+    seen.set(address, index);
     return {
       address,
       id: id ?? address,

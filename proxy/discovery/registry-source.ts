@@ -96,11 +96,15 @@ export class RegistrySource implements EndpointSource {
     }
     this.#newest = set.version;
     const endpoints: Endpoint[] = [];
+    const seen = new Set<string>();
     for (const { address, weight } of set.endpoints) {
       if (parseWeighted(`${address}=${weight}`) === null) {
         this.#report(`it told ${JSON.stringify(address.slice(0, 100))}, which is no HOST:PORT with a weight`);
         return;
       }
+      // One lease holds an address: a registry that tells it twice means one endpoint.
+      if (seen.has(address)) continue;
+      seen.add(address);
       const endpoint = { address, id: address, draining: false };
       endpoints.push(weight === 1 ? endpoint : { ...endpoint, weight });
     }

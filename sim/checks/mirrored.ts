@@ -4,7 +4,7 @@
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
-import { clusterOfInstance } from '../spec/routing.ts';
+import { clustersOfInstance } from '../spec/routing.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -28,6 +28,8 @@ class Mirrored implements CheckRun {
   readonly #share: number;
   readonly #missingMax: number;
   readonly #inCluster: boolean[];
+  /** One of the cluster that is in others, too: whether it got a copy or a call there nobody tells. */
+  readonly #shared: string | null;
   readonly #cluster: string;
   readonly #strays = new Evidence();
   #calls = 0;
@@ -39,9 +41,11 @@ class Mirrored implements CheckRun {
     this.#share = share;
     this.#missingMax = missingMax;
     const routing = context.sidecar ?? {};
-    this.#inCluster = context.instanceNames.map(
-      (_name, instance) => clusterOfInstance(routing, instance) === cluster,
-    );
+    const clusters = context.instanceNames.map((_name, instance) => clustersOfInstance(routing, instance));
+    this.#inCluster = clusters.map((names) => names.includes(cluster));
+    this.#shared =
+      context.instanceNames.find((_name, at) => this.#inCluster[at] && (clusters[at]?.length ?? 0) > 1) ??
+      null;
   }
 
   onEvent(event: EventView): void {
@@ -58,6 +62,13 @@ class Mirrored implements CheckRun {
   finish(): Verdict {
     const calls = this.#calls;
     if (calls === 0) return verdictOf(this.#spec, 'not exercised', 0, 'No call was sent on.');
+    if (this.#shared !== null)
+      return verdictOf(
+        this.#spec,
+        'inconclusive',
+        calls,
+        `${this.#shared} is in several clusters: for which one it got something cannot be told.`,
+      );
     const strays = this.#strays;
     if (strays.count > 0) {
       const said = `${counted(strays.count, 'time')} calls and copies were mixed up; the first: ${strays.first}.`;

@@ -5,7 +5,7 @@
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
-import { clusterOfInstance } from '../spec/routing.ts';
+import { clustersOfInstance } from '../spec/routing.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -27,7 +27,9 @@ class SplitShares implements CheckRun {
   readonly #spec: CheckSpec;
   readonly #shares: Readonly<Record<string, number>>;
   readonly #context: CheckContext;
-  readonly #clusters: string[] = [];
+  readonly #clusters: readonly string[];
+  /** One that is in several clusters: of which one it got a call nobody tells. */
+  readonly #shared: string | null;
   readonly #counts = new Map<string, number>();
   readonly #strays = new Evidence();
   #calls = 0;
@@ -36,9 +38,11 @@ class SplitShares implements CheckRun {
     this.#spec = spec;
     this.#shares = shares;
     this.#context = context;
-    context.instanceNames.forEach((_name, instance) =>
-      this.#clusters.push(clusterOfInstance(context.sidecar ?? {}, instance)),
+    const clusters = context.instanceNames.map((_name, instance) =>
+      clustersOfInstance(context.sidecar ?? {}, instance),
     );
+    this.#clusters = clusters.map(([first]) => first as string);
+    this.#shared = context.instanceNames.find((_name, at) => (clusters[at]?.length ?? 0) > 1) ?? null;
   }
 
   onEvent(event: EventView): void {
@@ -56,6 +60,13 @@ class SplitShares implements CheckRun {
   finish(): Verdict {
     const calls = this.#calls;
     if (calls === 0) return verdictOf(this.#spec, 'not exercised', 0, 'No call was sent on.');
+    if (this.#shared !== null)
+      return verdictOf(
+        this.#spec,
+        'inconclusive',
+        calls,
+        `${this.#shared} is in several clusters: of which one it got a call cannot be told.`,
+      );
     if (this.#strays.count > 0) {
       const said = `${counted(this.#strays.count, 'call')} went to a cluster without a share; the first: ${this.#strays.first}.`;
       return verdictOf(this.#spec, 'violated', calls, said, this.#strays);

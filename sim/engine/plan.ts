@@ -10,7 +10,7 @@ import type { MeshPlan } from '../spec/world.ts';
 import { faultMenu } from './menu.ts';
 import { Roster } from './roster.ts';
 import { type FullLoad, readChecks, readLoad, readService, readSidecar } from './validate.ts';
-import { readReroute } from './validate-routing.ts';
+import { readListing, readReroute } from './validate-routing.ts';
 import { groupFacts } from './validate-groups.ts';
 import { loadFacts } from './validate-load-reports.ts';
 
@@ -133,6 +133,7 @@ export function planFault(
   for (const site of struck) {
     definition.steps(params, { ...site, fault: index }).forEach((step, at) => {
       const { control, heals = false } = step;
+      if (control.op === 'list') readListing(mesh.sidecar, control, place);
       controls.push({
         atNs: atNs + step.afterNs,
         order: controls.length,

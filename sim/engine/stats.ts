@@ -4,7 +4,7 @@ import { placeOf } from '../checks/endpoint-view.ts';
 import { Histogram } from '../checks/histogram.ts';
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import { groupSettings } from '../spec/balancer.ts';
-import { clusterOfInstance } from '../spec/routing.ts';
+import { clustersOfInstance } from '../spec/routing.ts';
 import type { InstanceStats, Quantiles, RunStats } from '../spec/run-record.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 import type { GroupFacts } from '../spec/balancer.ts';
@@ -24,7 +24,9 @@ export class Stats {
   ];
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
-  /** By instance: which cluster it is in, and of that which group of endpoints. */
+  /** By instance: in several clusters. Which of them lost it nobody tells, so what it got is what is expected of it. */
+  readonly #shared: readonly boolean[];
+  /** By instance: which clusters it is in, and of those which group of endpoints. */
   readonly #groups: readonly number[];
   readonly #groupCount: number;
   readonly #open = new CallTable();
@@ -54,8 +56,9 @@ export class Stats {
     const settings = groupSettings(sidecar.balancer);
     const groups = names.map((_name, instance) => {
       const { priority, locality } = placeOf(facts[instance], settings);
-      return `${clusterOfInstance(sidecar, instance)} ${priority} ${locality}`;
+      return `${clustersOfInstance(sidecar, instance).join()} ${priority} ${locality}`;
     });
+    this.#shared = names.map((_name, instance) => clustersOfInstance(sidecar, instance).length > 1);
     const known = [...new Set(groups)];
     this.#groupCount = known.length;
     const places = new Map(known.map((group, at) => [group, at]));
@@ -96,7 +99,8 @@ export class Stats {
         return;
       case Kind.endpointChanged:
         if (event.code === PICKABLE) this.#shareOf(event).enter(event.instance);
-        else if (event.code === UNPICKABLE) this.#shareOf(event).leave(event.instance);
+        else if (event.code === UNPICKABLE && this.#shared[event.instance] !== true)
+          this.#shareOf(event).leave(event.instance);
         return;
       default:
         if (event.code === 0) this.#cpuUs = Math.max(0, this.#cpuUs) + event.detail;

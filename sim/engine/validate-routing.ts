@@ -2,7 +2,7 @@
 import { scenarioError, show } from '../faults/params.ts';
 import type { SidecarSpec } from '../spec/scenario.ts';
 import { whyUntellable } from '../plane/mesh-plan.ts';
-import { DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
+import { clustersOfInstance, DEFAULT_CLUSTER, type RouteSpec, type RoutingSpec } from '../spec/routing.ts';
 
 const TARGETS_MAX = 1_000;
 
@@ -13,7 +13,7 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
     if (names.length === 0) return;
     throw scenarioError('no route leads to a cluster', `${place}.clusters`, 'add routes');
   }
-  const taken = new Map<number, string>();
+  const taken = new Set<number>();
   for (const [name, { instances: own }] of Object.entries(clusters)) {
     const at = `${place}.clusters.${name}`;
     if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name) || name === DEFAULT_CLUSTER) {
@@ -25,15 +25,13 @@ export function readRouting({ clusters = {}, routes }: RoutingSpec, instances: n
     }
     if (!Array.isArray(own) || own.length === 0)
       throw scenarioError('it has no instances', at, 'list their numbers');
-    for (const instance of own as readonly unknown[]) {
+    for (const [index, instance] of (own as readonly unknown[]).entries()) {
       if (!Number.isInteger(instance) || Number(instance) < 0 || Number(instance) >= instances) {
         throw scenarioError(`there is no instance ${show(instance)}`, at, `there are 0 to ${instances - 1}`);
       }
-      const other = taken.get(Number(instance));
-      if (other !== undefined) {
-        throw scenarioError(`instance ${instance} is in ${other}, too`, at, 'give each instance one cluster');
-      }
-      taken.set(Number(instance), name);
+      if (own.indexOf(instance as number) < index)
+        throw scenarioError(`instance ${show(instance)} stands there twice`, at, 'list it once');
+      taken.add(Number(instance));
     }
   }
   const known = taken.size < instances ? [DEFAULT_CLUSTER, ...names] : names;
@@ -71,6 +69,18 @@ export function readReroute(
     place,
   );
   refuseUntellable(sidecar, routes, place);
+}
+
+/** An instance that leaves one cluster must be in it. */
+export function readListing(
+  sidecar: SidecarSpec,
+  { instance, cluster }: { instance: number; cluster: string },
+  place: string,
+): void {
+  const known = clustersOfInstance(sidecar, instance);
+  if (known.includes(cluster)) return;
+  const remedy = `it is in ${known.join(', ')}`;
+  throw scenarioError(`the instance is not in the cluster ${show(cluster)}`, place, remedy);
 }
 
 function refuseUntellable(sidecar: SidecarSpec, routes: SidecarSpec['routes'], place: string): void {

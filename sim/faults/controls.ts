@@ -49,6 +49,8 @@ export type Control =
   | { op: 'pause'; instance: number }
   | { op: 'resume'; instance: number }
   | { op: 'member'; instance: number; state: 'active' | 'draining' | 'removed' }
+  /** In one of its clusters only. */
+  | { op: 'list'; instance: number; cluster: string; listed: boolean }
   | { op: 'network'; instance: number; fault: number; effect: NetworkEffect | null }
   | { op: 'resetConnections'; instance: number }
   | { op: 'fail'; instance: number; fault: number; rule: FailRule | null }

@@ -51,6 +51,8 @@ export const Kind = {
   config: 38,
   /** The registry of leases: code: index in REGISTRY_EVENTS; instance: who asks, or whose words it is about, else -1. */
   registry: 39,
+  /** Discovery's truth about an instance in one of several clusters. code: 0 it has left, 1 it is back; detail: the cluster, in the scenario's order. */
+  clusterMember: 40,
 
   /** code: 0 load begins, 1 load ends, 2 run ends, 3 run begins (detail: the seed's 32 bits). */
   phase: 48,

@@ -1,6 +1,6 @@
 /** Discovery's truth: which instances are members, under which address; written to the endpoints file at each change. */
 import type { MEMBER_STATES } from '../journal/events.ts';
-import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import { clustersOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
 import type { GroupFacts } from '../spec/balancer.ts';
 import { type EndpointEntry, EndpointsFile } from './sidecar/endpoints-file.ts';
 
@@ -16,6 +16,8 @@ export class Members {
   readonly #onChange: (instance: number, state: MemberState) => void;
   readonly #states = new Map<number, MemberState>();
   readonly #addresses = new Map<number, string>();
+  /** By instance: clusters that it has left, while it stays in others. */
+  readonly #unlisted = new Map<number, Set<string>>();
   /** Told the set of each cluster with each write. */
   onSets: (sets: ReadonlyMap<string, readonly EndpointEntry[]>) => void = () => undefined;
 
@@ -62,11 +64,26 @@ export class Members {
     this.#write();
   }
 
+  /** It leaves one of its clusters, or is back in it. `told`: before it is written. */
+  list(instance: number, cluster: string, listed: boolean, told: () => void): void {
+    const unlisted = this.#unlisted.get(instance) ?? new Set();
+    this.#unlisted.set(instance, unlisted);
+    if (unlisted.has(cluster) !== listed) return;
+    if (listed) unlisted.delete(cluster);
+    else unlisted.add(cluster);
+    told();
+    this.#write();
+  }
+
   #write(): void {
     const present = [...this.#states].filter(([, state]) => state !== 'removed').sort(([a], [b]) => a - b);
     const sets = new Map<string, readonly EndpointEntry[]>();
     for (const [cluster, file] of this.#files) {
-      const own = present.filter(([instance]) => clusterOfInstance(this.#routing, instance) === cluster);
+      const own = present.filter(
+        ([instance]) =>
+          clustersOfInstance(this.#routing, instance).includes(cluster) &&
+          this.#unlisted.get(instance)?.has(cluster) !== true,
+      );
       const entries = own.map(([instance, state]) => this.#entry(instance, state));
       file.write(entries);
       sets.set(cluster, entries);

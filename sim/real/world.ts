@@ -254,6 +254,12 @@ class RealWorld implements World {
         this.#members.set(instance, control.state);
         if (control.state === 'active') return this.#register(instance);
         return this.#registry === null ? undefined : this.#fleet.leave(instance);
+      case 'list': {
+        const { cluster, listed } = control;
+        const index = Object.keys(this.#options.mesh.sidecar.clusters ?? {}).indexOf(cluster);
+        const note = (): void => this.note(Kind.clusterMember, -1, instance, listed ? 1 : 0, index);
+        return this.#members.list(instance, cluster, listed, note);
+      }
       case 'mute':
         this.#registry?.say(control.muted ? 'unheard' : 'heard', instance);
         return this.#fleet.mute(instance, control.fault, control.muted);

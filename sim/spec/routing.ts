@@ -44,10 +44,9 @@ export interface RoutingSpec {
 
 export const DEFAULT_CLUSTER = 'default';
 
-/** The cluster of each instance, by number: those of no other cluster are in the default one. */
-export function clusterOfInstance(spec: RoutingSpec, instance: number): string {
-  for (const [name, { instances }] of Object.entries(spec.clusters ?? {})) {
-    if (instances.includes(instance)) return name;
-  }
-  return DEFAULT_CLUSTER;
+/** The clusters of an instance, by number: one of no other cluster is in the default one. */
+export function clustersOfInstance(spec: RoutingSpec, instance: number): string[] {
+  const clusters = Object.entries(spec.clusters ?? {});
+  const names = clusters.filter(([, { instances }]) => instances.includes(instance)).map(([name]) => name);
+  return names.length === 0 ? [DEFAULT_CLUSTER] : names;
 }

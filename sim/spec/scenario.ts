@@ -165,8 +165,8 @@ export interface FaultMenu<S extends string, R = FaultSpec> {
   remove(target: Target<S>): R;
   /** Marked draining in discovery, finishes its calls, then stops. */
   drain(target: Target<S>): R;
-  /** Leaves discovery and is listed again `after` (50 ms), under the same address; the process is untouched. */
-  relist(target: Target<S>, options?: { after?: Duration }): R;
+  /** Leaves discovery (or one of its clusters) and is listed again `after` (50 ms), under the same address; the process is untouched. */
+  relist(target: Target<S>, options?: { after?: Duration; cluster?: string }): R;
   latency(target: Target<S>, options: { add: Duration } & For): R;
   failStatus(
     target: Target<S>,

@@ -21,6 +21,8 @@ export function applyControl(
       return instance.resume();
     case 'member':
       return discovery.set(control.instance, control.state);
+    case 'list':
+      return discovery.list(control.instance, control.cluster, control.listed);
     case 'resetConnections':
       return instance.resetConnections();
     case 'fail':

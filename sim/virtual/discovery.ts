@@ -1,7 +1,7 @@
 /** What the registry knows of members, and how the sidecars hear of it: whole sets, a moment later. */
 import { Kind, MEMBER_STATES } from '../journal/events.ts';
 import type { Endpoint } from '../../proxy/policy/config.ts';
-import { clusterOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
+import { clustersOfInstance, DEFAULT_CLUSTER, type RoutingSpec } from '../spec/routing.ts';
 import type { GroupFacts } from '../spec/balancer.ts';
 import type { Kernel } from './kernel.ts';
 import type { SidecarHost } from './sidecar-host.ts';
@@ -46,6 +46,8 @@ export class Discovery {
   readonly #groups: readonly GroupFacts[];
   readonly #routing: RoutingSpec;
   readonly #states: (MemberState | undefined)[] = [];
+  /** By instance: clusters that it has left, while it stays in others. */
+  readonly #unlisted: (Set<string> | undefined)[] = [];
   #pushNs = -1;
 
   constructor(
@@ -73,6 +75,23 @@ export class Discovery {
     if (this.#states[instance] === state) return;
     this.#states[instance] = state;
     journal.write(Kind.memberState, nowNs, -1, -1, instance, MEMBER_STATES.indexOf(state), -1, -1);
+    this.#pushSoon();
+  }
+
+  /** It leaves one of its clusters, or is back in it. */
+  list(instance: number, cluster: string, listed: boolean): void {
+    const { journal, nowNs } = this.#kernel;
+    const unlisted = (this.#unlisted[instance] ??= new Set());
+    if (unlisted.has(cluster) !== listed) return;
+    if (listed) unlisted.delete(cluster);
+    else unlisted.add(cluster);
+    const index = Object.keys(this.#routing.clusters ?? {}).indexOf(cluster);
+    journal.write(Kind.clusterMember, nowNs, -1, -1, instance, listed ? 1 : 0, index, -1);
+    this.#pushSoon();
+  }
+
+  #pushSoon(): void {
+    const { nowNs } = this.#kernel;
     if (this.#pushNs === nowNs + DISCOVERY_NS) return; // changes of one instant travel together
     this.#pushNs = nowNs + DISCOVERY_NS;
     this.#kernel.later(this.#pushNs, () => this.#push());
@@ -93,7 +112,9 @@ export class Discovery {
       const weight = this.#weights[instance] ?? 1;
       const draining = state === 'draining';
       const endpoint = { address: addressOf(instance), id, draining, weight, ...this.#groups[instance] };
-      sets.get(clusterOfInstance(this.#routing, instance))?.push(endpoint);
+      const unlisted = this.#unlisted[instance];
+      for (const name of clustersOfInstance(this.#routing, instance))
+        if (unlisted?.has(name) !== true) sets.get(name)?.push(endpoint);
     });
     return sets;
   }

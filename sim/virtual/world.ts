@@ -11,6 +11,7 @@ import { Sidecar } from '../../proxy/core/sidecar.ts';
 import { Phase, StreamPool } from './attempt-stream.ts';
 import { applyControl } from './controls.ts';
 import { DemoService } from './demo-service.ts';
+import { clustersOfInstance } from '../spec/routing.ts';
 import { addressOf, Announcement, Discovery } from './discovery.ts';
 import { Instance } from './instance.ts';
 import { indexOf, Kernel, Op, opOf } from './kernel.ts';
@@ -103,8 +104,11 @@ class VirtualWorld implements World {
     const { instances, sidecar, groups = [] } = this.#options.mesh;
     const { replicas } = sidecar;
     const { subsetSize } = groupSettings(sidecar.balancer);
-    const priorities = Array.from({ length: instances }, (_, index) => groups[index]?.priority ?? 0);
-    const used = usedCount(priorities, subsetSize);
+    // One that is in several clusters is an endpoint in each.
+    const endpoints = Array.from({ length: instances }, (_, index) =>
+      clustersOfInstance(sidecar, index).map(() => groups[index]?.priority ?? 0),
+    );
+    const used = usedCount(endpoints.flat(), subsetSize);
     for (let index = 0; index < instances; index++) this.#instance(index).start();
     const limitNs = this.#kernel.nowNs + this.#options.mesh.startupMs * 1e6 + START_LIMIT_NS;
     // Asked after every event: only the first sidecar that is not up yet is looked at.

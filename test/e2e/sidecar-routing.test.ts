@@ -128,6 +128,52 @@ routes: [{ split: { a: 50, b: 50 } }]
   expect(Math.abs(a.got.length - 50)).toBeLessThan(36);
 });
 
+it('DC-02: an address that is in two clusters leaves one of them: its calls there end by themselves, those of the other go on', async () => {
+  const { server, address } = await startInstance({
+    Unary: (_call: unknown, done: any) => done(null, Buffer.from('there')),
+    Both: (stream: any) => {
+      stream.on('data', (data: Buffer) => stream.write(data));
+      stream.on('end', () => stream.end());
+    },
+  });
+  cleanups.push(() => server.forceShutdown());
+  const list = join(folder, 'c.yaml');
+  const entry = `{ address: "${address}", id: shared }`;
+  writeFileSync(list, `endpoints: [${entry}]\n`);
+  const config = write(`clusters: { b: { upstream: "${address}" }, c: { endpoints: c.yaml } }
+routes: [{ match: { headers: { to: c } }, cluster: c }, { cluster: b }]
+`);
+  const sidecar = await startProcess(['--config', config]);
+  cleanups.push(() => sidecar.kill());
+  const client = connect(sidecar.listen);
+  cleanups.push(() => client.close());
+  const toC = new grpc.Metadata();
+  toC.set('to', 'c');
+  const streams = [client.Both(), client.Both(toC)];
+  const echoes = streams.map((stream) => {
+    const heard: string[] = [];
+    stream.on('data', (data: Buffer) => heard.push(data.toString()));
+    stream.on('status', ({ code }: grpc.StatusObject) => heard.push(`status ${code}`));
+    stream.on('error', () => undefined);
+    return heard;
+  });
+  const say = async (text: string): Promise<void> => {
+    for (const stream of streams) stream.write(Buffer.from(text));
+    await until('the echoes', () => echoes.every((heard) => heard.at(-1) === text));
+  };
+  await say('before');
+  expect(await sidecar.stats()).toMatchObject({ connectionsUpstream: 2 });
+  writeFileSync(list, 'endpoints: []\n');
+  await until('c to be empty', async () => (await unary(client, 'x', { metadata: toC })).code === 14);
+  expect(await unary(client, 'x')).toMatchObject({ code: 0, body: 'there' });
+  await say('after');
+  for (const stream of streams) stream.end();
+  await until('the ends', () => echoes.every((heard) => heard.at(-1) === 'status 0'));
+  await until('one connection', async () => (await sidecar.stats())['connectionsUpstream'] === 1);
+  writeFileSync(list, `endpoints: [${entry}]\n`);
+  await until('c again', async () => (await unary(client, 'x', { metadata: toC })).body === 'there');
+});
+
 it('DC-12: a route moves from one cluster to another by a reload, and no call fails', async () => {
   const [a, b] = [await instance('a'), await instance('b')];
   const both = `clusters: { a: { upstream: "${a.address}" }, b: { upstream: "${b.address}" } }\n`;

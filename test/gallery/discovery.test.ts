@@ -32,6 +32,13 @@ const returning = (instances: number, sidecar: string, fault: string): string =>
      checks: [check.noThunderingHerd({ burstMax: 100, returnShareMax: 0.5 })] }`;
 const LEASED = "discovery: { kind: 'registry', ttlMs: 3000, settleMs: 1000 }";
 
+/** One instance in two clusters, of which it leaves one for a while; calls of 300 ms. */
+const SHARED = `{ worlds: ['virtual'],
+     mesh: { services: { greeter: { instances: 3, latency: load.constant(300) } }, sidecar: { retry: { attempts: 1 },
+       clusters: { orders: { instances: [0] }, users: { instances: [0, 1, 2] } }, routes: [{ split: { orders: 1, users: 1 } }] } },
+     load: load.open({ ratePerSecond: 100, forMs: 4000 }),
+     faults: (at) => [at(1000).relist('greeter/0', { cluster: 'users', after: 1000 })], checks: [check.noLostRequests()] }`;
+
 show('planted: $name', [
   {
     name: 'watches-the-registry-again-in-step',
@@ -75,6 +82,19 @@ show('planted: $name', [
     ),
     check: 'noThunderingHerd',
     words: /Of 12 clients that came back to the control plane, 12 asked it within 0\.0 ms up to/,
+  },
+  {
+    name: 'ends-the-calls-of-an-address-that-leaves',
+    changes: [
+      {
+        file: 'proxy/core/upstream.js',
+        line: "session.retire();\n        this.tell('removed');",
+        becomes: "session.fail('gone');\n        this.tell('removed');",
+      },
+    ],
+    scenario: SHARED,
+    check: 'noLostRequests',
+    words: /\d+ of 400 calls failed/,
   },
   {
     name: 'drops-its-last-good-set-with-a-nack',

@@ -48,6 +48,17 @@ describe('split', () => {
     expect(script().picks(times(226, 0)).verdict(split).outcome).toBe('violated');
   });
 
+  test('cannot tell of whose calls an instance of two clusters got any', () => {
+    const clusters = { canary: { instances: [1, 2] }, shadow: { instances: [2, 3] } };
+    const shared = new Script(4, { sidecar: { clusters, routes: [] } }).up(4);
+    const [told, copied] = shared
+      .picks([2])
+      .verdicts(split, check.mirrored({ cluster: 'shadow' }), check.mirrored({ cluster: 'other' }));
+    expect(told).toMatchObject({ outcome: 'inconclusive', exercised: 1 });
+    expect(told?.explanation).toContain('greeter/2 is in several clusters');
+    expect(copied?.outcome).toBe('inconclusive');
+  });
+
   test('retries are not judged, and without a call nothing was shown', () => {
     const retried = script().picks(times(9, 2));
     retried.sent(0, 2, 3);

@@ -154,6 +154,26 @@ describe('targets of a service', () => {
     targets: targets.map(([priority, weight, port, target]) => ({ priority, weight, port, target })),
   });
 
+  it('that lead to one address twice are one endpoint, as first said [DC-05]', async () => {
+    const { dns, sets } = await follow(
+      {
+        'svc.test SRV': srv([
+          [1, 3, 7_001, 'a.test'],
+          [1, 5, 7_001, 'b.test'],
+        ]),
+        'a.test A': { ttl: 0, addresses: ['127.0.0.1'] },
+        'b.test A': { ttl: 0, addresses: ['127.0.0.1'] },
+      },
+      { type: 'SRV' },
+    );
+    await until('the first set', () => sets.length === 1);
+    expect(sets[0]).toEqual(['127.0.0.1:7001=3']);
+    // It is gone with the last name that leads there.
+    dns.answers.set('svc.test SRV', srv([[1, 5, 7_001, 'b.test']]));
+    await until('the change', () => sets.length === 2);
+    expect(sets[1]).toEqual(['127.0.0.1:7001=5']);
+  });
+
   it('are those of the best priority, with port and weight; one that cannot be resolved stays [DC-08, DC-17]', async () => {
     const { dns, sets, troubles } = await follow(
       {

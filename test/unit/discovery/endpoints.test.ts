@@ -34,7 +34,7 @@ describe('an endpoint file', () => {
     ['endpoints: [{ address: "x:1", draining: maybe }]', 'endpoints.0.draining'],
     [
       'endpoints: [{ address: "x:1" }, { address: "x:1" }]',
-      'endpoints.1.address is wrong: x:1 stands there twice',
+      'endpoints.1.address is wrong: x:1 stands there twice, in endpoints.0 too',
     ],
     ['a: &a [1]\nendpoints: *a', 'neither YAML nor JSON'],
   ])('%j is refused with place and fix', (text, message) => {

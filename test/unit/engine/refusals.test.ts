@@ -255,8 +255,21 @@ describe('routes', () => {
     ],
     [
       'one instance twice',
-      sidecar({ clusters: { a: { instances: [1] }, b: { instances: [1] } }, routes: [{}] }),
-      /instance 1 is in a, too/,
+      sidecar({ clusters: { a: { instances: [1] }, b: { instances: [1, 2, 1] } }, routes: [{}] }),
+      /instance 1 stands there twice.*clusters\.b/,
+    ],
+    [
+      'leaving a cluster that it is not in',
+      {
+        ...sidecar({ clusters, routes: [{ cluster: 'next' }] }),
+        ...faults((at) => [at(100).relist('greeter/1', { cluster: 'next' })]),
+      },
+      /the instance is not in the cluster "next".*it is in default/,
+    ],
+    [
+      'leaving a cluster without a name',
+      faults((at) => [at(100).relist('greeter/1', { cluster: 7 as unknown as string })]),
+      /'cluster' is 7.*name of one of its clusters/,
     ],
     ['nowhere', sidecar({ clusters, routes: [{}] }), /it leads nowhere/],
     [

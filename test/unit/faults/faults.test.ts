@@ -37,7 +37,9 @@ function stepsOf(kind: string, params: Params, site: { dead?: boolean; turn?: nu
             ? JSON.stringify(control.effect)
             : control.op === 'fail'
               ? JSON.stringify(control.rule)
-              : '';
+              : control.op === 'list'
+                ? `${control.cluster} ${control.listed}`
+                : '';
       return `${afterNs / 1e6} ${control.op} ${detail}`.trim() + (heals === true ? '!' : '');
     });
 }
@@ -63,6 +65,7 @@ describe('steps', () => {
     ['drain', {}, ['0 member draining', '500 stop', '600 member removed!']],
     ['relist', {}, ['0 member removed', '50 member active!']],
     ['relist', { after: 0 }, ['0 member removed', '0 member active!']],
+    ['relist', { cluster: 'a' }, ['0 list a false', '50 list a true!']],
     ['restart', {}, ['0 member draining', '300 stop', '500 start!']],
     ['restart', { graceful: false, down: 50 }, ['0 kill', '50 start!']],
     ['latency', { add: 80 }, ['0 network {"kind":"latency","latencyMs":80}']],
@@ -187,6 +190,7 @@ describe('signs of an effect', () => {
       [ANSWERED(8), SAW('unpickable')],
     ],
     ['relist', {}, [LISTED('removed'), LISTED('active')], [LISTED('removed'), LISTED('draining')]],
+    ['relist', { cluster: 'a' }, [SAW('removed'), SAW('added')], [LISTED('removed'), SAW('added')]],
     ['blackhole', {}, [END('deadline')], [OK, STATE('dead')]],
     ['partition', {}, [SAW('unpickable')], [OK, SAW('pickable')]],
     ['resetConnections', {}, [END('connection_lost')], [END('complete', 14)]],

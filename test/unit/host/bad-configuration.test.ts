@@ -106,6 +106,12 @@ const REFUSED: readonly [text: string, place: string, says: string, fix: string]
   ],
   [`${LISTEN}upstream: [a:1=2, a:1=3]`, 'upstream in', 'a:1 stands there twice', 'its share is its weight'],
   [
+    `${BASE}clusters: { b: { upstream: [a:1, a:1] } }\nroutes: [{ cluster: b }]`,
+    'clusters.b',
+    'a:1 stands there twice',
+    'its share is its weight',
+  ],
+  [
     `${LISTEN}upstream: [a:1, 127.0.0.1:5]`,
     'upstream in',
     '127.0.0.1:5 is the sidecar itself',

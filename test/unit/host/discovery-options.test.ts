@@ -125,6 +125,16 @@ describe('the mesh file', () => {
   const route = (text: string) =>
     `clusters: { a: { endpoints: [] } }\nlisteners: { f: { routes: [{ ${text} }] } }`;
 
+  it('DC-06: may have one address in two clusters; twice in one is told with its fix', () => {
+    const cluster = 'endpoints: [{ address: 127.0.0.1:1 }]';
+    expect(
+      Object.keys(parseMesh(`clusters: { a: { ${cluster} }, b: { ${cluster} } }`, 'f').clusters),
+    ).toEqual(['a', 'b']);
+    expect(() => parseMesh(one('{ address: 127.0.0.1:1 }'), 'f')).toThrow(
+      expect.objectContaining({ place: 'f', remedy: expect.stringContaining('one of the two endpoints') }),
+    );
+  });
+
   it('is read', () => {
     const plan = parseMesh(`${route('split: { a: 3 }')}`, 'f');
     expect(plan).toEqual({
@@ -142,7 +152,10 @@ describe('the mesh file', () => {
       one('{ address: name:1 }'),
       'a: endpoints[0].lb_endpoints[1].endpoint.address.socket_address.address: "name" is',
     ],
-    [one('{ address: 127.0.0.1:1 }'), 'clusters.a.endpoints.1.address: 127.0.0.1:1 stands there twice'],
+    [
+      one('{ address: 127.0.0.1:1 }'),
+      'clusters.a.endpoints.1.address: 127.0.0.1:1 stands there twice, in endpoints.0 too',
+    ],
     [one('{ address: 127.0.0.1:2, weight: 0 }'), 'clusters.a.endpoints.1.weight: a weight is at least 1'],
     [one('{ address: 127.0.0.1:2, priority: 129 }'), 'clusters.a.endpoints.1.priority'],
     [one('{ address: 127.0.0.1:2, health: dead }'), 'clusters.a.endpoints.1.health'],

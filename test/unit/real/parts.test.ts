@@ -134,6 +134,26 @@ test('members: one file, replaced whole; only changes are told', () => {
   expect(file).toEqual({ endpoints: [{ address: '127.0.0.1:2', id: 'g/1', draining: true }] });
 });
 
+test('members: one of two clusters leaves one of them, and is back', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meshwright-test-'));
+  const clusters = { orders: { instances: [0] }, users: { instances: [0, 1] } };
+  const members = new Members(folder, ['g/0', 'g/1'], () => undefined, [], { clusters });
+  const sets: string[] = [];
+  members.onSets = (all) =>
+    sets.push([...all].map(([name, entries]) => `${name} ${entries.map(({ id }) => id)}`).join('; '));
+  let told = 0;
+  const list = (cluster: string, listed: boolean): void => members.list(0, cluster, listed, () => told++);
+  members.setAll([0, 1]);
+  list('users', true);
+  list('users', false);
+  list('users', false);
+  list('users', true);
+  rmSync(folder, { recursive: true });
+  const both = 'default ; orders g/0; users g/0,g/1';
+  expect(sets).toEqual([both, 'default ; orders g/0; users g/1', both]);
+  expect(told).toBe(2);
+});
+
 test('descriptors grow with instances times sidecars', () => {
   expect(descriptorsNeeded(10, 2)).toBe(40 + 10 * 7);
 });

@@ -196,9 +196,10 @@ it('[DC-14] a member that dies and comes back takes its address over at once; on
   expect(seen.told.slice(told)).toEqual(['', '127.0.0.1:7']);
 });
 
-it('[DC-07] a version that goes back, and an address that is none, leave the set as it is', async () => {
+it('[DC-05, DC-07] an address that is told twice counts once; a version that goes back, and an address that is none, leave the set as it is', async () => {
+  const once = { address: 'h:1', weight: 1 };
   const sets = [
-    { version: 5, endpoints: [{ address: 'h:1', weight: 1 }] },
+    { version: 5, endpoints: [once, { ...once, weight: 3 }] },
     { version: 4, endpoints: [{ address: 'h:2', weight: 1 }] },
     { version: 6, endpoints: [{ address: 'nowhere', weight: 1 }] },
   ];

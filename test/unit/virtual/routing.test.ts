@@ -1,6 +1,6 @@
 /** Clusters and routes in the virtual world: who gets which call, changed how, with whose policies. */
 import { expect, test } from 'vitest';
-import { Kind } from '../../../sim/journal/events.ts';
+import { ENDPOINT_CHANGES, Kind } from '../../../sim/journal/events.ts';
 import type { SidecarSpec } from '../../../sim/spec/scenario.ts';
 import { type Events, rig } from './rig.ts';
 
@@ -64,4 +64,31 @@ test('a route’s rate limit, one for all its clusters', async () => {
   expect(served).toBeGreaterThanOrEqual(28);
   expect(served).toBeLessThanOrEqual(30);
   expect(ends(events)).toEqual(new Set([0, 8]));
+});
+
+test('an instance of two clusters leaves one of them and is back; the other has it all the time', async () => {
+  const shared = { orders: { instances: [0] }, users: { instances: [0, 1] } };
+  const routes = [{ split: { orders: 1, users: 1 } }];
+  const mesh = await rig({ instances: 2, sidecar: { retry: { attempts: 1 }, clusters: shared, routes } });
+  const list = (listed: boolean) => mesh.apply({ op: 'list', instance: 0, cluster: 'users', listed });
+  mesh.load({ forMs: 600 });
+  await list(true);
+  await mesh.to(100);
+  await list(false);
+  await list(false);
+  await mesh.to(300);
+  await list(true);
+  await mesh.to(1_000);
+  const events = await mesh.finish();
+  expect(ends(events)).toEqual(new Set([0]));
+  expect(events.of(Kind.clusterMember).map(({ code, detail }) => [code, detail])).toEqual([
+    [0, 1],
+    [1, 1],
+  ]);
+  const seen = events.of(Kind.endpointChanged, ({ tMs, instance }) => tMs > 0 && instance === 0);
+  const names = seen.map(({ code }) => ENDPOINT_CHANGES[code]);
+  expect(names.filter((name) => name === 'removed' || name === 'added')).toEqual(['removed', 'added']);
+  // The orders go to it meanwhile, and nobody else.
+  const during = events.of(Kind.attemptArrived, ({ tMs }) => tMs > 130 && tMs < 300);
+  expect(new Set(during.map(({ instance }) => instance))).toEqual(new Set([0, 1]));
 });
