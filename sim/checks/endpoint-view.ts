@@ -1,7 +1,7 @@
 /** What one sidecar says of its endpoints, counted by group: one priority and one locality. */
 import { ENDPOINT_CHANGES, type EventView } from '../journal/events.ts';
-import type { GroupSettings } from '../spec/balancer.ts';
-import type { GroupFacts } from '../spec/balancer.ts';
+import { type GroupFacts, type GroupSettings, groupSettings } from '../spec/balancer.ts';
+import type { CheckContext } from '../spec/check.ts';
 
 /** The endpoints of one priority in one locality. */
 export interface Group {
@@ -32,6 +32,19 @@ export function placeOf(
     priority: priorities === 'ignore' ? 0 : priority,
     locality: localities === 'ignore' ? '' : locality,
   };
+}
+
+/** By instance: a number for its group; each group of endpoints is balanced by itself. */
+export function groupNumbers({ instanceNames, groups = [], sidecar }: CheckContext): number[] {
+  const settings = groupSettings(sidecar?.balancer);
+  const numbers = new Map<string, number>();
+  return instanceNames.map((_name, instance) => {
+    const { priority, locality } = placeOf(groups[instance], settings);
+    const key = `${priority} ${locality}`;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
+  });
 }
 
 export class EndpointView {

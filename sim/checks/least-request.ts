@@ -1,11 +1,12 @@
 /**
- * check.leastRequest (LB-07). Per sidecar, over first picks among two or more pickable instances: never the one that had more
+ * check.leastRequest (LB-07). Per sidecar and group of endpoints (a priority, a locality, where the balancer goes by them), over first picks among two or more pickable instances: never the one that had more
  * attempts of this sidecar under way than any other (two different ones are drawn, so the busiest of all always loses; where weights differ,
  * or grow by slow start, they count beside that, and it is not judged). With `slowShareMax`, an instance that a fault made slow got at most
  * this share of the first picks while it was. A sidecar that was replaced is not judged.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { groupNumbers } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 import { Replaced } from './replaced.ts';
@@ -61,7 +62,9 @@ class LeastRequest implements CheckRun {
   readonly #spec: CheckSpec;
   readonly #slowShareMax: number | null;
   readonly #context: CheckContext;
-  readonly #views: (View | undefined)[] = [];
+  readonly #groupOf: readonly number[];
+  /** By sidecar, then by group. */
+  readonly #views: (View | undefined)[][] = [];
   readonly #broken = new Evidence();
   readonly #replaced = new Replaced();
   /** Instances that are slow now; picks while any is, and those that went there. */
@@ -78,6 +81,7 @@ class LeastRequest implements CheckRun {
     this.#spec = spec;
     this.#slowShareMax = slowShareMax;
     this.#context = context;
+    this.#groupOf = groupNumbers(context);
     const balancer = context.sidecar?.balancer;
     const grows = typeof balancer === 'object' && (balancer.slowStartMs ?? 0) > 0;
     this.#isEven = !grows && context.instanceNames.every((_, at) => (context.weights[at] ?? 1) === 1);
@@ -92,7 +96,8 @@ class LeastRequest implements CheckRun {
       return;
     }
     if (this.#replaced.covers(event)) return;
-    const view = (this.#views[event.sidecar] ??= new View(this.#context.instanceNames.length));
+    const groups = (this.#views[event.sidecar] ??= []);
+    const view = (groups[this.#groupOf[instance] ?? 0] ??= new View(this.#context.instanceNames.length));
     if (kind === Kind.endpointChanged) {
       if (event.code === PICKABLE) view.pickable[instance] = 1;
       else if (event.code === UNPICKABLE) view.pickable[instance] = 0;

@@ -1,5 +1,5 @@
 /**
- * check.roundRobin (LB-01 to LB-04). Per sidecar, within an epoch (no change of the set it reports as pickable, size N),
+ * check.roundRobin (LB-01 to LB-04). Per sidecar and group of endpoints (a priority, a locality, where the balancer goes by them), within an epoch (no change of the set it reports as pickable, size N),
  * over first picks only (retries have a cursor of their own): S(i+1) = (S(i) + 1) mod N.
  * spreadMax 1 is exact: any N consecutive picks are N different instances, so the picks repeat with period N.
  * spreadMax s > 1: counted from the start of the epoch, picks per instance differ by at most s at every moment.
@@ -7,6 +7,7 @@
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { groupNumbers } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 import { Replaced } from './replaced.ts';
@@ -91,24 +92,25 @@ class RoundRobin implements CheckRun {
   readonly #spec: CheckSpec;
   readonly #spreadMax: number;
   readonly #names: readonly string[];
-  readonly #sidecars: (Picks | undefined)[] = [];
+  readonly #groupOf: readonly number[];
+  /** By sidecar, then by group. */
+  readonly #sidecars: (Picks | undefined)[][] = [];
   readonly #broken = new Evidence();
   readonly #replaced = new Replaced();
   #judged = 0;
 
-  constructor(spec: CheckSpec, spreadMax: number, { instanceNames }: CheckContext) {
+  constructor(spec: CheckSpec, spreadMax: number, context: CheckContext) {
     this.#spec = spec;
     this.#spreadMax = spreadMax;
-    this.#names = instanceNames;
+    this.#names = context.instanceNames;
+    this.#groupOf = groupNumbers(context);
   }
 
   onEvent(event: EventView): void {
     if (this.#replaced.covers(event)) return;
-    let sidecar = this.#sidecars[event.sidecar];
-    if (sidecar === undefined) {
-      sidecar = new Picks(this.#names.length, this.#spreadMax);
-      this.#sidecars[event.sidecar] = sidecar;
-    }
+    const groups = (this.#sidecars[event.sidecar] ??= []);
+    const group = this.#groupOf[event.instance] ?? 0;
+    const sidecar = (groups[group] ??= new Picks(this.#names.length, this.#spreadMax));
     if (event.kind === Kind.endpointChanged) {
       if (event.code === PICKABLE) sidecar.set(event.instance, 1);
       else if (event.code === UNPICKABLE) sidecar.set(event.instance, 0);

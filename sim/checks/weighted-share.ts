@@ -1,5 +1,5 @@
 /**
- * check.weightedShare (LB-05, LB-06). Per sidecar, within an epoch (no change of the set it reports as pickable), over first
+ * check.weightedShare (LB-05, LB-06). Per sidecar and group of endpoints (a priority, a locality, where the balancer goes by them), within an epoch (no change of the set it reports as pickable), over first
  * picks: after n picks each instance has had n × its weight ÷ all weights, give or take `errorMax` picks. The scheduler of
  * weighted_round_robin is exact to below one pick from a fresh start; what an instance was ahead or behind when the epoch
  * began goes with it, so the default is 3. Random balancers need more: their error grows with √n. A sidecar
@@ -7,6 +7,7 @@
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { groupNumbers } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 import { Replaced } from './replaced.ts';
@@ -58,27 +59,33 @@ class WeightedShare implements CheckRun {
   readonly #errorMax: number;
   readonly #names: readonly string[];
   readonly #weights: readonly number[];
-  readonly #sidecars: (Epoch | undefined)[] = [];
+  readonly #groupOf: readonly number[];
+  /** By sidecar, then by group. */
+  readonly #sidecars: (Epoch | undefined)[][] = [];
   readonly #broken = new Evidence();
   readonly #replaced = new Replaced();
   #judged = 0;
   #worst = 0;
 
-  constructor(spec: CheckSpec, errorMax: number, { instanceNames, weights }: CheckContext) {
+  constructor(spec: CheckSpec, errorMax: number, context: CheckContext) {
     this.#spec = spec;
     this.#errorMax = errorMax;
-    this.#names = instanceNames;
-    this.#weights = weights;
+    this.#names = context.instanceNames;
+    this.#weights = context.weights;
+    this.#groupOf = groupNumbers(context);
   }
 
   onEvent(event: EventView): void {
     if (event.kind === Kind.phase) {
       if (event.code === LOAD_ENDS)
-        for (const epoch of this.#sidecars) if (epoch !== undefined) this.#close(epoch, event);
+        this.#sidecars.forEach((groups, sidecar) =>
+          groups.forEach((epoch) => epoch && this.#close(epoch, { ...event, sidecar })),
+        );
       return;
     }
     if (this.#replaced.covers(event)) return;
-    const epoch = (this.#sidecars[event.sidecar] ??= new Epoch(this.#names.length));
+    const groups = (this.#sidecars[event.sidecar] ??= []);
+    const epoch = (groups[this.#groupOf[event.instance] ?? 0] ??= new Epoch(this.#names.length));
     if (event.kind === Kind.attemptSent) {
       if (event.detail === 1) this.#pick(epoch, event);
     } else if (event.code === PICKABLE || event.code === UNPICKABLE) {

@@ -204,6 +204,9 @@ export function groupsCase(): fc.Arbitrary<Case> {
           check.localityShare(),
           check.subset(),
           check.learnedWeights(),
+          check.panic(),
+          ...(settings.name === 'round_robin' ? [check.roundRobin(), check.weightedShare()] : []),
+          ...(settings.name === 'least_request' ? [check.leastRequest()] : []),
         ];
         return caseOf({ ...drawn, service: { ...rest, localityWeights }, instances, sidecar, checks });
       });

@@ -9,6 +9,7 @@ test('LB-20, LB-21, LB-22, LB-23, LB-26: calls go by group and load as each sett
   expect(seen.doubts.filter((doubt) => !doubt.includes('Nothing in the journal shows an effect'))).toEqual(
     [],
   );
-  for (const name of ['priorityFailover', 'localityShare', 'subset', 'learnedWeights'])
+  const groups = ['priorityFailover', 'localityShare', 'subset', 'learnedWeights'];
+  for (const name of [...groups, 'panic', 'roundRobin', 'weightedShare', 'leastRequest'])
     expect([name, (seen.exercised[name] ?? 0) > 1_000]).toEqual([name, true]);
 });

@@ -1,7 +1,10 @@
 /** Priorities and localities: journals that stand just on either side of a share. */
 import { describe, expect, test } from 'vitest';
+import { leastRequest } from '../../../sim/checks/least-request.ts';
 import { localityShare } from '../../../sim/checks/locality-share.ts';
 import { priorityFailover } from '../../../sim/checks/priority-failover.ts';
+import { roundRobin } from '../../../sim/checks/round-robin.ts';
+import { weightedShare } from '../../../sim/checks/weighted-share.ts';
 import type { BalancerSpec } from '../../../sim/spec/balancer.ts';
 import type { GroupFacts } from '../../../sim/spec/balancer.ts';
 import { Script } from './journal-script.ts';
@@ -16,6 +19,43 @@ function upOf(
   const sidecar = { balancer: { name: 'round_robin', ...balancer }, localities: [own] } as const;
   return new Script(groups.length, { groups, sidecar, sidecars }).up(groups.length, sidecars);
 }
+
+describe('each group is balanced by itself', () => {
+  const RANKS = [{}, {}, { priority: 1 }, { priority: 1 }];
+  const kept = { priorities: 'ignore' } as const;
+
+  test('LB-01, LB-05: turns and shares are of a group, and of all where priorities mean nothing', () => {
+    // Two picks of the first priority for one of the second: each in turn.
+    const order = Array.from({ length: 24 }, (_, at) =>
+      at % 3 < 2 ? (at % 3) % 2 : 2 + (Math.floor(at / 3) % 2),
+    );
+    for (const spec of [roundRobin(), weightedShare({ errorMax: 1.5 })]) {
+      expect(upOf(RANKS).picks(order).phase(1).verdict(spec).outcome).toBe('holds');
+      expect(upOf(RANKS, kept).picks(order).phase(1).verdict(spec).outcome).toBe('violated');
+    }
+    const stuck = upOf(RANKS).picks([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]).phase(1);
+    expect(stuck.verdict(roundRobin()).outcome).toBe('violated');
+    const unfair = upOf(RANKS)
+      .picks([2, 2, 2, 2])
+      .phase(1)
+      .verdict(weightedShare({ errorMax: 1.5 }));
+    expect(unfair.explanation).toContain('greeter/2 had 4 of 4 picks of sidecar 0, where weight 1 of 2');
+  });
+
+  test('LB-07: the busiest of its group is not picked, whoever is busy elsewhere', () => {
+    const busy = (script: Script, order: number[]): Script => {
+      for (const instance of order) script.sent(script.begin(), 1, instance);
+      return script;
+    };
+    const alone = [{}, {}, { priority: 1 }];
+    expect(busy(upOf(alone), [2, 2, 0, 1, 2]).verdict(leastRequest())).toMatchObject({
+      outcome: 'holds',
+      exercised: 1,
+    });
+    expect(busy(upOf(alone, kept), [2, 2]).verdict(leastRequest()).outcome).toBe('violated');
+    expect(busy(upOf(RANKS), [0, 1, 0, 0]).verdict(leastRequest()).outcome).toBe('violated');
+  });
+});
 
 const times = (count: number, instance: number): number[] => Array.from({ length: count }, () => instance);
 
