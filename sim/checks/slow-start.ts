@@ -1,11 +1,12 @@
 /**
- * check.slowStart (LB-15, LB-16, LB-17). Per sidecar, over first picks: an instance that became pickable warms up from the sidecar's
+ * check.slowStart (LB-15, LB-16, LB-17). Per sidecar and group of endpoints (a priority, a locality, where the balancer goes by them), over first picks: an instance that became pickable warms up from the sidecar's
  * next pick on. Then each instance counts by its weight × max(floor, age ÷ window), for least_request ÷ (its attempts under way + 1). In
  * each eighth of the window, and of as long a time after it, one has had the picks that this adds up to, give or take `errorMax` picks
  * and `tolerance` of what it would have had if it were warm. Those that are new together grow alike, so between them it makes no difference.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { groupNumbers } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -61,7 +62,9 @@ class SlowStart implements CheckRun {
   readonly #windowNs: number;
   readonly #floor: number;
   readonly #byActive: boolean;
-  readonly #views: (View | undefined)[] = [];
+  readonly #groupOf: readonly number[];
+  /** By sidecar, then by group. */
+  readonly #views: (View | undefined)[][] = [];
   readonly #broken = new Evidence();
   #slices = 0;
   #starts = 0;
@@ -72,6 +75,7 @@ class SlowStart implements CheckRun {
     this.#errorMax = errorMax;
     this.#tolerance = tolerance;
     this.#context = context;
+    this.#groupOf = groupNumbers(context);
     const balancer = context.sidecar?.balancer;
     const given = typeof balancer === 'object' ? balancer : null;
     this.#windowNs = (given?.slowStartMs ?? 0) * 1e6;
@@ -81,7 +85,9 @@ class SlowStart implements CheckRun {
 
   onEvent(event: EventView): void {
     if (this.#windowNs === 0) return;
-    const view = (this.#views[event.sidecar] ??= new View(this.#context.instanceNames.length));
+    const groups = (this.#views[event.sidecar] ??= []);
+    const group = this.#groupOf[event.instance] ?? 0;
+    const view = (groups[group] ??= new View(this.#context.instanceNames.length));
     const one = view.instances[event.instance];
     if (one === undefined) return;
     if (event.kind === Kind.attemptEnded) one.active -= 1;

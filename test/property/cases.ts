@@ -164,6 +164,7 @@ export function groupsCase(): fc.Arbitrary<Case> {
     return fc
       .record({
         balancer,
+        slowStartMs: fc.constantFrom(0, 600),
         learning: fc.constantFrom(null, { loadReports: true, blackoutMs: 200, weightUpdateMs: 100 }),
         service: fc.record({
           priorities: each(0, 0, 1, 2),
@@ -180,7 +181,7 @@ export function groupsCase(): fc.Arbitrary<Case> {
         faults: planFor(instances, 4, [...fault.kinds]),
         seed: runSeed(),
       })
-      .map(({ balancer: settings, learning, service, ...drawn }) => {
+      .map(({ balancer: settings, slowStartMs, learning, service, ...drawn }) => {
         const { weight, ...rest } = service;
         const { overprovisioning, subsetSize, ...named } = settings;
         // What would mean nothing is refused.
@@ -192,10 +193,12 @@ export function groupsCase(): fc.Arbitrary<Case> {
         };
         const localityWeights = service.localities.includes('eu/a') ? { 'eu/a': weight } : {};
         const isLearning = settings.name === 'weighted_round_robin' && learning !== null;
+        const isGrowing = settings.name !== 'round_robin' && !isLearning && slowStartMs > 0;
+        const weighing = isLearning ? learning : isGrowing ? { slowStartMs } : {};
         const sidecar: SidecarSpec = {
           replicas: drawn.replicas,
           localities: ['eu/a', 'eu/b', 'us'],
-          balancer: { ...grouping, ...(isLearning ? learning : {}) },
+          balancer: { ...grouping, ...weighing },
           health: { intervalMs: 100, timeoutMs: 40 },
           retry: { budget: 0.5, budgetMinConcurrent: 10 },
         };
@@ -205,6 +208,7 @@ export function groupsCase(): fc.Arbitrary<Case> {
           check.subset(),
           check.learnedWeights(),
           check.panic(),
+          check.slowStart({ errorMax: 5, tolerance: 0.2 }),
           ...(settings.name === 'round_robin' ? [check.roundRobin(), check.weightedShare()] : []),
           ...(settings.name === 'least_request' ? [check.leastRequest()] : []),
         ];

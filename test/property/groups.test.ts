@@ -12,4 +12,5 @@ test('LB-20, LB-21, LB-22, LB-23, LB-26: calls go by group and load as each sett
   const groups = ['priorityFailover', 'localityShare', 'subset', 'learnedWeights'];
   for (const name of [...groups, 'panic', 'roundRobin', 'weightedShare', 'leastRequest'])
     expect([name, (seen.exercised[name] ?? 0) > 1_000]).toEqual([name, true]);
+  expect(seen.exercised['slowStart'] ?? 0).toBeGreaterThan(100);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { slowStart } from '../../../sim/checks/slow-start.ts';
+import type { GroupFacts } from '../../../sim/spec/balancer.ts';
 import type { SidecarSpec } from '../../../sim/spec/scenario.ts';
 import { Script } from './journal-script.ts';
 
@@ -50,6 +51,26 @@ describe('LB-15, LB-16: slowStart', () => {
     const above = (part: number) => joined((age) => ramp(age) / (1 + ramp(age)) + part);
     expect(above(0.055).outcome).toBe('holds');
     expect(above(0.09).outcome).toBe('violated');
+  });
+
+  test('within its own priority, whoever is new in another', () => {
+    const even = (age: number) => ramp(age) / (1 + ramp(age));
+    const judge = (groups: GroupFacts[]) => {
+      const script = new Script(3, { sidecar: SIDECAR, groups }).saw(0, 'pickable').phase(0);
+      script
+        .picks(Array.from({ length: 2 * WINDOW_MS }, () => 0))
+        .saw(1, 'pickable')
+        .saw(2, 'pickable');
+      let owed = 0;
+      for (let at = 0; at <= 2 * WINDOW_MS; at++) {
+        owed += even(at / WINDOW_MS);
+        script.picks([owed >= 1 ? 1 : 0]);
+        owed -= Math.floor(owed);
+      }
+      return script.verdict(slowStart()).outcome;
+    };
+    expect(judge([{}, {}, { priority: 1 }])).toBe('holds');
+    expect(judge([{}, {}, {}])).toBe('violated');
   });
 
   test('after the window nothing of it is left', () => {
