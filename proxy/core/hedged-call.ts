@@ -109,7 +109,8 @@ export class HedgedCall extends Call {
     this.attempt = this.#rivals.pop() ?? null;
     this.#creditTaken();
     this.#count();
-    if (pushback === -1) this.#left = 0;
+    // What was let go of cannot be sent again, and nobody is to wait for that.
+    if (pushback === -1 || !this.buffer.kept) this.#left = 0;
     this.context.timers.cancel(this.#timer);
     if (free) {
       failures.transparentUsed = true;

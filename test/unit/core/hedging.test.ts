@@ -288,6 +288,19 @@ describe('hedging', () => {
     expect(waits.consumed).toBe(0);
   });
 
+  it('FO-18: a request that was let go of ends its call with its attempt, whatever the endpoint says of another', () => {
+    const mesh = meshWith({}, 0, { retry: { bufferBytesMax: 0 } });
+    mesh.silent = true;
+    mesh.endpoints(['a', 'b']);
+    const call = mesh.call(null);
+    mesh.session.onData(call, Buffer.from('waits'), false);
+    mesh.connectAll();
+    mesh.refuse('a', 14, [['grpc-retry-pushback-ms', '500']]);
+    mesh.session.onData(call, Buffer.alloc(100), false);
+    expect([call.status, call.message]).toEqual([14, 'said the endpoint']);
+    expect(mesh.sidecar.stats()).toMatchObject({ callsAlive: 0, attemptsStarted: 1, requestBytesKept: 0 });
+  });
+
   it('OV-01: no hedge goes to an endpoint that has its fill', () => {
     const circuitBreaker = { ...DEFAULT_BREAKER, endpointMaxRequests: 1 };
     const mesh = meshWith({}, 2, { circuitBreaker });
