@@ -10,7 +10,8 @@ const AGE_FINAL = 2;
 export function keepaliveDue(core: Core): number {
   const { liveness } = core;
   const { keepaliveTimeMs } = core.limits;
-  if (keepaliveTimeMs === 0) return Infinity;
+  // SETTINGS are a server's first frame (RFC 9113 §3.4): a preface that does not come has a limit of its own.
+  if (keepaliveTimeMs === 0 || !core.settingsWritten) return Infinity;
   if (liveness.pingDeadlineNs !== Infinity) return liveness.pingDeadlineNs;
   if (liveness.heardNs < 0) liveness.heardNs = core.nowNs;
   return liveness.heardNs + keepaliveTimeMs * liveness.pingSlowness * 1e6;

@@ -1,7 +1,7 @@
 /** Keepalive and the age of connections (gRFC A8, A9), octet by octet, with a clock of our own. */
 import { describe, expect, test } from 'vitest';
 import { headerBlock } from '../../../proxy/wire/headers.ts';
-import { Drive, REQUEST, call, data, frame, frames, headers, settings, uint32 } from './kit.ts';
+import { Drive, PREFACE, REQUEST, call, data, frame, frames, headers, settings, uint32 } from './kit.ts';
 
 const SETTINGS_ACK = frame(4, 1, 0);
 const CALM = 11;
@@ -98,6 +98,17 @@ describe('MS-33: a connection that died without a word is closed within keepaliv
     expect(connection.nextTimeoutNs).toBe(92_000e6);
     connection.nowNs = 91_999e6;
     expect(connection.nextTimeoutNs).toBe(92_000e6);
+  });
+
+  test('a caller whose preface is not here yet is not asked: SETTINGS are the first frame that it gets', () => {
+    const drive = new Drive({ limits: { keepaliveTimeMs: 1_000 }, preface: false });
+    const { connection } = drive;
+    expect(connection.nextTimeoutNs).toBe(10_000e6);
+    connection.nowNs = 1_000e6;
+    connection.handleTimeout();
+    expect(drive.take()).toEqual([]);
+    drive.feed(PREFACE, settings());
+    expect(frames(drive.output)[0]?.type).toBe(4);
   });
 
   test('by default callers are asked after two hours and endpoints never', () => {
