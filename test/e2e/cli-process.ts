@@ -65,6 +65,11 @@ export class CliProcess {
     if (!this.stdout.includes(text)) throw new Error(`never said ${text}: ${this.stdout}${this.stderr}`);
   }
 
+  /** Waits until it has printed this as a message, or is over. */
+  async warns(text: string): Promise<void> {
+    await within(30_000, () => this.stderr.includes(text) || this.isEnded);
+  }
+
   /** Waits until so many processes of the run live. */
   async has(processes: number): Promise<void> {
     const reached = await within(30_000, () => processesOf(this.runId).length >= processes || this.isEnded);
