@@ -1,6 +1,6 @@
 /**
  * check.retryAmplification (FO-11): attempts sent by sidecars ÷ first attempts, over the whole load, or with `windowMs`
- * over every window of that length that holds at least 20 first attempts. 1 means no retry at all.
+ * over every window of that length, in steps of an eighth of it, that holds at least 20 first attempts. 1 means no retry at all.
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
@@ -8,6 +8,8 @@ import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
 const WINDOW_CALLS_MIN = 20;
+/** Of a window: one begins with each. */
+const SLICES = 8;
 
 export function retryAmplification(params: { max: number; windowMs?: number }): CheckSpec {
   const max = limit(params?.max, 'max', 'retryAmplification', 1, 100);
@@ -30,9 +32,10 @@ class RetryAmplification implements CheckRun {
   readonly #broken = new Evidence();
   #calls = 0;
   #attempts = 0;
-  #windowFromNs = 0;
-  #windowCalls = 0;
-  #windowAttempts = 0;
+  /** The slice that is on, and the last ones by their number modulo `SLICES`. */
+  #slice = 0;
+  readonly #sliceCalls = new Float64Array(SLICES);
+  readonly #sliceAttempts = new Float64Array(SLICES);
   #worst = 1;
   #lastSeq = -1;
 
@@ -43,14 +46,19 @@ class RetryAmplification implements CheckRun {
   }
 
   onEvent(event: EventView): void {
-    if (event.tNs >= this.#windowFromNs + this.#windowNs) this.#closeWindow(event.tNs);
-    this.#windowAttempts += 1;
-    if (event.attempt <= 1) this.#windowCalls += 1;
-    else this.#lastSeq = event.seq;
+    this.#moveTo(Math.floor((SLICES * event.tNs) / this.#windowNs));
+    const at = this.#slice % SLICES;
+    this.#attempts += 1;
+    this.#sliceAttempts[at] = (this.#sliceAttempts[at] as number) + 1;
+    if (event.attempt > 1) this.#lastSeq = event.seq;
+    else {
+      this.#calls += 1;
+      this.#sliceCalls[at] = (this.#sliceCalls[at] as number) + 1;
+    }
   }
 
   finish(): Verdict {
-    this.#closeWindow(this.#windowFromNs);
+    this.#judge();
     const calls = this.#calls;
     const retries = this.#attempts - calls;
     if (calls === 0) return verdictOf(this.#spec, 'not exercised', 0, 'No attempt was sent.');
@@ -72,20 +80,32 @@ class RetryAmplification implements CheckRun {
     return verdictOf(this.#spec, 'holds', retries, `${said} at worst, within ${this.#max}.`);
   }
 
-  #closeWindow(nowNs: number): void {
-    const calls = this.#windowCalls;
-    const whole = this.#windowNs === Number.POSITIVE_INFINITY;
-    if (calls >= (whole ? 1 : WINDOW_CALLS_MIN)) {
-      const ratio = this.#windowAttempts / calls;
-      if (ratio > this.#worst) this.#worst = ratio;
-      if (ratio > this.#max && this.#broken.add(this.#windowFromNs, this.#lastSeq) && !whole) {
-        this.#broken.first = ` in the worst window of ${atTime(this.#windowNs)}`;
-      }
+  /** Judges each window that is over by then. */
+  #moveTo(slice: number): void {
+    for (let passed = 0; this.#slice < slice && passed < SLICES; passed++) {
+      this.#judge();
+      this.#slice += 1;
+      this.#sliceCalls[this.#slice % SLICES] = 0;
+      this.#sliceAttempts[this.#slice % SLICES] = 0;
     }
-    this.#calls += calls;
-    this.#attempts += this.#windowAttempts;
-    this.#windowCalls = 0;
-    this.#windowAttempts = 0;
-    this.#windowFromNs = whole ? 0 : nowNs - (nowNs % this.#windowNs);
+    // After as many without any, all that follow are empty, too.
+    this.#slice = Math.max(this.#slice, slice);
   }
+
+  /** The window that ends with the slice that is on. */
+  #judge(): void {
+    const calls = sumOf(this.#sliceCalls);
+    const whole = this.#windowNs === Number.POSITIVE_INFINITY;
+    if (calls < (whole ? 1 : WINDOW_CALLS_MIN)) return;
+    const ratio = sumOf(this.#sliceAttempts) / calls;
+    if (ratio > this.#worst) this.#worst = ratio;
+    if (ratio <= this.#max) return;
+    const fromNs = whole ? 0 : (Math.max(0, this.#slice - SLICES + 1) * this.#windowNs) / SLICES;
+    if (this.#broken.add(fromNs, this.#lastSeq) && !whole)
+      this.#broken.first = ` in the worst window of ${atTime(this.#windowNs)}`;
+  }
+}
+
+function sumOf(counts: Float64Array): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

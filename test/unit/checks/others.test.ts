@@ -89,6 +89,21 @@ describe('retryAmplification', () => {
     );
   });
 
+  test('a window sees a storm wherever it begins', () => {
+    for (let begin = 0; begin < 100; begin += 5) {
+      const script = new Script(2).up(2);
+      for (let at = 0; at < 300; at++) {
+        const call = script.at(at).begin();
+        script.sent(call, 1, 0);
+        // One in five calls is retried, but for 40 ms, in which all are.
+        if (at % 5 === 0 || (at >= 100 + begin && at < 140 + begin)) script.sent(call, 2, 1);
+        script.end(call, 0);
+      }
+      const judge = (max: number) => script.verdict(check.retryAmplification({ max, windowMs: 50 })).outcome;
+      expect(judge(1.7)).toBe('violated');
+    }
+  });
+
   test('no retry, not exercised', () => {
     expect(retried(10, 0).verdict(check.retryAmplification({ max: 2 })).outcome).toBe('not exercised');
   });
