@@ -11,15 +11,16 @@ const GRADIENT_MAX = 2;
 export class ConcurrencyLimit {
   readonly #config: ConcurrencyConfig;
   #limit: number;
-  /** The window that is being filled. */
+  /** The window that is being filled, and when its last sample came. */
   #windowEndsNs = -1;
+  #sampledNs = -Infinity;
   #samples = 0;
   #sumNs = 0;
   #inFlightMax = 0;
   /** The best window's average, in this part of the baseline's time and in the last one. */
   #bestNs = Infinity;
   #bestBeforeNs = Infinity;
-  #partEndsNs = -1;
+  #partEndsNs = -Infinity;
 
   constructor(config: ConcurrencyConfig) {
     this.#config = config;
@@ -33,14 +34,20 @@ export class ConcurrencyLimit {
 
   /** An attempt began to be answered, or ended, after so long, with so many in flight. */
   sampled(nowNs: number, elapsedNs: number, inFlight: number): void {
-    const { windowMs, minSamples } = this.#config;
-    if (this.#windowEndsNs < 0) this.#windowEndsNs = nowNs + windowMs * 1e6;
+    const { minSamples, baselineMs } = this.#config;
+    // What was sampled before a time without calls says nothing of now.
+    if (nowNs - this.#sampledNs > baselineMs * 5e5) this.#begin(nowNs);
+    this.#sampledNs = nowNs;
     this.#samples++;
     this.#sumNs += elapsedNs;
     if (inFlight > this.#inFlightMax) this.#inFlightMax = inFlight;
     if (nowNs < this.#windowEndsNs || this.#samples < minSamples) return;
     this.#learn(nowNs, this.#sumNs / this.#samples);
-    this.#windowEndsNs = nowNs + windowMs * 1e6;
+    this.#begin(nowNs);
+  }
+
+  #begin(nowNs: number): void {
+    this.#windowEndsNs = nowNs + this.#config.windowMs * 1e6;
     this.#samples = 0;
     this.#sumNs = 0;
     this.#inFlightMax = 0;
@@ -48,10 +55,12 @@ export class ConcurrencyLimit {
 
   #learn(nowNs: number, averageNs: number): void {
     const { min, max, tolerance, baselineMs } = this.#config;
+    const partNs = baselineMs * 5e5;
     if (nowNs >= this.#partEndsNs) {
-      this.#bestBeforeNs = this.#partEndsNs < 0 ? Infinity : this.#bestNs;
+      // After a time without calls that part is no longer the last one.
+      this.#bestBeforeNs = nowNs < this.#partEndsNs + partNs ? this.#bestNs : Infinity;
       this.#bestNs = Infinity;
-      this.#partEndsNs = nowNs + baselineMs * 5e5;
+      this.#partEndsNs = nowNs + partNs;
     }
     this.#bestNs = Math.min(this.#bestNs, averageNs);
     const bestNs = Math.min(this.#bestNs, this.#bestBeforeNs);

@@ -92,6 +92,24 @@ const started = new Map<number, number>();
 describe('the learned limit', () => {
   const config = { ...DEFAULT_CONCURRENCY, initial: 20 };
 
+  test('OV-07: the best is forgotten in its time, also where nobody called meanwhile', () => {
+    const limit = new ConcurrencyLimit({ ...config, initial: 50, baselineMs: 1_000 });
+    let nowNs = 0;
+    const run = (windows: number, latencyMs: number): number => {
+      for (let call = 0; call < windows * 20; call++) {
+        nowNs += 5 * MS;
+        limit.sampled(nowNs, latencyMs * MS, limit.limit);
+      }
+      return limit.limit;
+    };
+    expect(run(20, 10)).toBeGreaterThan(50);
+    nowNs += 60_000 * MS;
+    // It takes longer now: no queue, since nothing is known of a time in which it did not.
+    expect(run(4, 100)).toBeGreaterThan(50);
+    // While it is remembered a longer time is a queue.
+    expect(run(4, 1_000)).toBeLessThan(50);
+  });
+
   test('OV-07: at three times the capacity most of it is still done in time; without a limit nothing is', () => {
     const capacity = 1_000;
     const without = overload(null, 3 * capacity, 10, 50);
