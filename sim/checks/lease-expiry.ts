@@ -10,6 +10,7 @@ import {
   MEMBER_STATES,
   REGISTRY_EVENTS,
 } from '../journal/events.ts';
+import { groupSettings } from '../spec/balancer.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { DEFAULT_REGISTRY } from '../spec/registry.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
@@ -51,7 +52,7 @@ class LeaseExpiry implements CheckRun {
   ];
   readonly #spec: CheckSpec;
   readonly #withinNs: number;
-  /** There is a registry, which keeps nobody. */
+  /** There is a registry, which keeps nobody, and sidecars use all that it has. */
   readonly #leased: boolean;
   readonly #ttlNs: number;
   readonly #settleNs: number;
@@ -68,7 +69,8 @@ class LeaseExpiry implements CheckRun {
   constructor(spec: CheckSpec, withinNs: number, context: CheckContext) {
     const given = context.sidecar?.discovery;
     const { ttlMs, settleMs } = { ...DEFAULT_REGISTRY, ...(given?.kind === 'registry' ? given : {}) };
-    this.#leased = given?.kind === 'registry' && (given.lapseShareMax ?? 1) === 1;
+    const { subsetSize } = groupSettings(context.sidecar?.balancer);
+    this.#leased = given?.kind === 'registry' && (given.lapseShareMax ?? 1) === 1 && subsetSize === 0;
     this.#spec = spec;
     this.#withinNs = withinNs;
     this.#ttlNs = ttlMs * 1e6;
@@ -105,7 +107,7 @@ class LeaseExpiry implements CheckRun {
         this.#spec,
         'not exercised',
         0,
-        'The sidecars follow no registry, or one that may keep who is silent.',
+        'The sidecars follow no registry, or one that may keep who is silent, or they use subsets.',
       );
     for (const standing of this.#standings) {
       this.#overdue(standing, this.#atNs, -1);

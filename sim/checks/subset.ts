@@ -3,12 +3,15 @@
  * aside), and as many as there are up to K when the load ends; attempts go to these only. Whatever it changes at one moment is no more than
  * discovery has changed in `withinMs` before: one instance more or less brings one at most and takes one at most; so does a machine that
  * replaces another. And the subsets of many sidecars are spread: over the instances of a priority, the variance of how many sidecars use each is
- * at most 1 + 8 √(2 ÷ (N − 1)) times that of independent draws (judged where it would be more if all drew the same).
+ * at most 1 + 8 √(2 ÷ (N − 1)) times that of independent draws (judged where it would be more if all drew the same). With leases one that falls
+ * silent, or is heard again, is a change, too, which has the time of a lease besides; and what changes while the registry is away is known once it
+ * has settled. That all leases are forgotten and made anew is none.
  */
-import { ENDPOINT_CHANGES, type EventView, Kind, MEMBER_STATES, SIDECAR_STATES } from '../journal/events.ts';
+import { ENDPOINT_CHANGES, type EventView, Kind, SIDECAR_STATES } from '../journal/events.ts';
 import { groupSettings } from '../spec/balancer.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
+import { Listed } from './listed.ts';
 import { limit } from './params.ts';
 
 /** As Kind.phase has it. */
@@ -60,16 +63,21 @@ class Used {
 }
 
 class SubsetCheck implements CheckRun {
-  readonly kinds = [Kind.attemptSent, Kind.endpointChanged, Kind.memberState, Kind.sidecarState, Kind.phase];
+  readonly kinds = [
+    Kind.attemptSent,
+    Kind.endpointChanged,
+    Kind.memberState,
+    Kind.instanceState,
+    Kind.registry,
+    Kind.sidecarState,
+    Kind.phase,
+  ];
   readonly #spec: CheckSpec;
   readonly #withinNs: number;
   readonly #context: CheckContext;
   readonly #size: number;
   readonly #used: (Used | undefined)[] = [];
-  /** By instance: discovery has it, and it is not draining. */
-  readonly #active = new Set<number>();
-  /** When discovery changed, as far as it still matters. */
-  readonly #changesNs: number[] = [];
+  readonly #listed: Listed;
   readonly #broken = new Evidence();
   #isOn = false;
   #attempts = 0;
@@ -78,6 +86,7 @@ class SubsetCheck implements CheckRun {
 
   constructor(spec: CheckSpec, withinNs: number, context: CheckContext) {
     this.#spec = spec;
+    this.#listed = new Listed(context, withinNs);
     this.#withinNs = withinNs;
     this.#context = context;
     this.#size = groupSettings(context.sidecar?.balancer).subsetSize;
@@ -86,11 +95,8 @@ class SubsetCheck implements CheckRun {
   onEvent(event: EventView): void {
     if (this.#size === 0) return;
     const { kind, instance, code, tNs } = event;
-    if (kind === Kind.memberState) {
-      if (MEMBER_STATES[code] === 'active') this.#active.add(instance);
-      else this.#active.delete(instance);
-      this.#changesNs.push(tNs);
-      if (this.#isOn) this.#changes += 1;
+    if (kind === Kind.memberState || kind === Kind.instanceState || kind === Kind.registry) {
+      if (this.#listed.onEvent(event) && this.#isOn) this.#changes += 1;
       return;
     }
     if (kind === Kind.phase) return this.#phase(code, event);
@@ -129,15 +135,15 @@ class SubsetCheck implements CheckRun {
     if (code !== LOAD_BEGINS && code !== LOAD_ENDS) return;
     this.#isOn = code === LOAD_BEGINS;
     // All have been told by now, or load would not begin.
-    if (this.#isOn) this.#changesNs.length = 0;
-    for (const priority of new Set([...this.#active].map((instance) => this.#priorityOf(instance))))
+    if (this.#isOn) this.#listed.forget();
+    for (const priority of new Set([...this.#listed.active].map((instance) => this.#priorityOf(instance))))
       this.#judgeSpread(priority, event);
-    if (code === LOAD_ENDS && this.#changesWithin(event.tNs) === 0) this.#judgeFill(event);
+    if (code === LOAD_ENDS && this.#listed.changesAt(event.tNs) === 0) this.#judgeFill(event);
   }
 
   #attempt(used: Used, event: EventView): void {
     const { instance, sidecar } = event;
-    if (this.#active.size > this.#size) this.#attempts += 1;
+    if (this.#listed.active.size > this.#size) this.#attempts += 1;
     if (used.has(instance)) return;
     this.#blame(
       event,
@@ -155,7 +161,7 @@ class SubsetCheck implements CheckRun {
     const lost = [...before].filter((one) => !members.has(one));
     if (!this.#isOn) return;
     if (gained.length + lost.length > 0) this.#moved += 1;
-    const allowed = this.#changesWithin(tNs);
+    const allowed = this.#listed.changesAt(tNs);
     if (gained.length > allowed || lost.length > allowed) {
       const names = (list: number[]): string => list.map((one) => this.#name(one)).join(', ') || 'nobody';
       const said = `sidecar ${sidecar} changed its subset: ${names(gained)} for ${names(lost)}`;
@@ -174,7 +180,7 @@ class SubsetCheck implements CheckRun {
 
   /** All that there are up to the size are used. */
   #judgeFill(event: EventView): void {
-    const there = this.#byPriority(this.#active);
+    const there = this.#byPriority(this.#listed.active);
     this.#used.forEach((used, sidecar) => {
       if (used === undefined) return;
       const own = this.#byPriority(used.members);
@@ -190,7 +196,7 @@ class SubsetCheck implements CheckRun {
   }
 
   #judgeSpread(priority: number, event: EventView): void {
-    const there = [...this.#active].filter((instance) => this.#priorityOf(instance) === priority);
+    const there = [...this.#listed.active].filter((instance) => this.#priorityOf(instance) === priority);
     const users = this.#used.filter((used) => used !== undefined && used.members.size > 0);
     const part = this.#size / there.length;
     const most = 1 + 8 * Math.sqrt(2 / (there.length - 1));
@@ -206,12 +212,6 @@ class SubsetCheck implements CheckRun {
     if (spread <= most) return;
     const said = `of ${users.length} sidecars those that use an instance of priority ${priority} vary ${spread.toFixed(1)} times as much`;
     this.#blame(event, `${said} as with independent draws; at most ${most.toFixed(1)} times is chance`);
-  }
-
-  #changesWithin(tNs: number): number {
-    const changes = this.#changesNs;
-    while (changes.length > 0 && (changes[0] as number) < tNs - this.#withinNs) changes.shift();
-    return changes.length;
   }
 
   #byPriority(instances: ReadonlySet<number>): Map<number, number> {

@@ -16,6 +16,12 @@ const SUBSETS = `{ mesh: { services: { greeter: { instances: 12 } },
      load: load.open({ ratePerSecond: 200, forMs: 2000 }),
      faults: (at) => [at(500).remove('greeter/2')], checks: [check.subset()] }`;
 
+/** The registry dies and forgets all leases; they are made anew in another order. */
+const LEASED_SUBSETS = `{ worlds: ['virtual'], mesh: { services: { greeter: { instances: 12 } },
+       sidecar: { replicas: 6, balancer: { name: 'round_robin', subsetSize: 3 }, discovery: { kind: 'registry', ttlMs: 900, settleMs: 1000 } } },
+     load: load.open({ ratePerSecond: 200, forMs: 5000 }),
+     faults: (at) => [at(1000).registry.crash({ down: 500 })], checks: [check.subset()] }`;
+
 /** `loads`: what instances say; `faults`: on them. */
 const learnedFrom = (loads: string, faults: string): string => `{
      mesh: { services: { greeter: { instances: 3, loadReports: { ${loads} } } }, sidecar: { retry: { budget: 1, backoffBaseMs: 5 },
@@ -119,6 +125,19 @@ show('planted: $name', [
     check: 'subset',
     words:
       /sidecar \d changed its subset: greeter\/\d+, greeter\/.* for greeter\/.*, although discovery had changed 1 time/,
+  },
+  {
+    name: 'draws-its-subset-by-the-order-of-leases',
+    changes: [
+      {
+        file: 'proxy/policy/subset.js',
+        line: 'const hash = mix(hashText(endpoint.address) ^ this.#seed);',
+        becomes: 'const hash = mix(hashText(String(endpoints.indexOf(endpoint))) ^ this.#seed);',
+      },
+    ],
+    scenario: LEASED_SUBSETS,
+    check: 'subset',
+    words: /sidecar \d changed its subset: greeter.* for greeter.*, although discovery had changed 0 times/,
   },
   {
     name: 'draws-the-same-subset-everywhere',

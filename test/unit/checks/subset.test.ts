@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { subset } from '../../../sim/checks/subset.ts';
 import type { CheckContext } from '../../../sim/spec/check.ts';
-import { Kind, SIDECAR_STATES } from '../../../sim/journal/events.ts';
+import { Kind, REGISTRY_EVENTS, SIDECAR_STATES } from '../../../sim/journal/events.ts';
 import { Script } from './journal-script.ts';
 
 const SIDECAR = { balancer: { name: 'round_robin', subsetSize: 2 } } as const;
@@ -146,5 +146,38 @@ describe('subset', () => {
       'The sidecar has no subsetSize.',
     );
     expect(() => subset({ withinMs: 0 })).toThrow("'withinMs' is 0");
+  });
+
+  describe('with leases', () => {
+    const discovery = { kind: 'registry', ttlMs: 900, settleMs: 500 } as const;
+    const leased = () => up(6, [[0, 2]], { sidecar: { ...SIDECAR, discovery } });
+    const said = (script: Script, event: (typeof REGISTRY_EVENTS)[number], instance = -1): Script =>
+      script.write(Kind.registry, -1, -1, instance, REGISTRY_EVENTS.indexOf(event), -1, -1);
+    const swap = (script: Script, atMs: number): Script =>
+      script.at(atMs).saw(3, 'added').saw(0, 'removed').picks([2, 3]);
+
+    test('LB-23: one that falls silent, or dies, is a change, which has the time of a lease besides', () => {
+      const silent = (atMs: number) => judged(swap(said(leased(), 'unheard', 0), atMs));
+      expect(silent(12_900)).toMatchObject({ outcome: 'holds', exercised: 2 });
+      expect(silent(12_901).outcome).toBe('violated');
+      expect(judged(swap(leased().state(0, 'dead'), 12_900)).outcome).toBe('holds');
+      expect(judged(swap(leased().state(0, 'draining'), 12_000)).outcome).toBe('violated');
+      const twice = said(leased().state(0, 'dead'), 'unheard', 0);
+      expect(judged(swap(twice, 12_000)).explanation).toContain('discovery changed 1 time');
+      const noLeases = said(up(6, [[0, 2]]), 'unheard', 0).state(0, 'dead');
+      expect(judged(swap(noLeases, 11_500)).outcome).toBe('violated');
+    });
+
+    test('LB-23: what changes while the registry is away is known once it has settled; its return is no change', () => {
+      const away = (atMs: number, change: (script: Script) => Script) => {
+        const script = change(said(leased(), 'gone').at(12_000));
+        return judged(swap(said(script.at(20_000), 'serving'), atMs));
+      };
+      const dies = (script: Script): Script => script.state(0, 'dead');
+      expect(away(20_000 + 500 + 1_900, dies).outcome).toBe('holds');
+      expect(away(20_000 + 500 + 1_901, dies).outcome).toBe('violated');
+      const back = away(20_500, (script) => script);
+      expect(back.explanation).toContain('although discovery had changed 0 times in the 1000 ms before');
+    });
   });
 });
