@@ -13,10 +13,6 @@ import { Expect, STREAM_TRANSITIONS, type Stream, StreamEvent, StreamState, Stre
 
 export type ConnectionRole = 'client' | 'server';
 
-/** Streams whose end is remembered; more where those of many callers end while an answer is under way. */
-const ENDED_KEPT = 128;
-const ENDED_KEPT_CLIENT = 1_024;
-
 export class Core {
   readonly role: ConnectionRole;
   readonly isServer: boolean;
@@ -93,7 +89,7 @@ export class Core {
   openedNs = -Infinity;
   pingsOut = 0;
   readonly liveness = new Liveness();
-  readonly ended: EndedStreams;
+  readonly ended = new EndedStreams();
   /** The driver's or machine's: called with the clock at each answered PING. */
   onPingAck: ((nowNs: number) => void) | null = null;
   /** When streams with a queue are next looked at for lack of progress. */
@@ -134,7 +130,6 @@ export class Core {
     this.emptyFrames = new TokenBucket(all.emptyFramesPerSecond, all.emptyFramesPerSecond);
     this.dribbles = new TokenBucket(all.dribbleBurst, 10);
     this.nextId = this.isServer ? 2 : 1;
-    this.ended = new EndedStreams(this.isServer ? ENDED_KEPT : ENDED_KEPT_CLIENT);
     this.tinyBudget = all.tinyDataBudgetBytes;
     const first = Math.min(all.firstWindowBytes, all.streamWindowBytes);
     this.firstWindowBytes = this.isServer ? all.streamWindowBytes : first;
@@ -199,7 +194,7 @@ export function closeStream(core: Core, stream: Stream, how: number): void {
   core.streams.remove(stream);
   core.dues = true;
   dropQueue(core, stream);
-  core.ended.remember(stream.id, how);
+  core.ended.remember(stream.id, how, core.streams.count);
   if (how !== Ended.NORMALLY && stream.unconsumed > 0) {
     const unconsumed = stream.unconsumed;
     stream.unconsumed = 0;

@@ -7,24 +7,15 @@
 export const Ended = { UNKNOWN: 0, NORMALLY: 1, BY_PEER_RESET: 2, BY_OUR_RESET: 3, BY_OUR_WISH: 4 } as const;
 
 export class EndedStreams {
-  readonly #kept: number;
-  /** Made when the first one ends. */
-  #ids: Int32Array | null = null;
-  #how: Uint8Array = NONE;
+  /** Their number is a power of two. */
+  #ids: Int32Array = NO_IDS;
+  #how: Uint8Array = NOTHING;
   /** Late frames on each of them that were let pass, and whether an RST_STREAM was among them. */
-  #late: Uint8Array = NONE;
+  #late: Uint8Array = NOTHING;
 
-  /** `kept`: a power of two. */
-  constructor(kept: number) {
-    this.#kept = kept;
-  }
-
-  remember(id: number, how: number): void {
-    if (this.#ids === null) {
-      this.#ids = new Int32Array(this.#kept);
-      this.#how = new Uint8Array(this.#kept);
-      this.#late = new Uint8Array(this.#kept);
-    }
+  /** `openStreams`: as many may end while a frame is under way, so more than that are remembered, within bounds. */
+  remember(id: number, how: number, openStreams: number): void {
+    if (this.#ids.length <= openStreams && this.#ids.length < KEPT_MAX) this.#grow(openStreams);
     const slot = this.#slotOf(id);
     this.#ids[slot] = id;
     this.#how[slot] = how;
@@ -34,7 +25,7 @@ export class EndedStreams {
   /** One of `Ended`, of a stream without a record. */
   how(id: number): number {
     const slot = this.#slotOf(id);
-    return this.#ids !== null && this.#ids[slot] === id ? (this.#how[slot] as number) : Ended.UNKNOWN;
+    return this.#ids[slot] === id ? (this.#how[slot] as number) : Ended.UNKNOWN;
   }
 
   /** A frame on a stream that the machine reset: the first ones, until the peer's END_STREAM, are no oddity. */
@@ -59,10 +50,31 @@ export class EndedStreams {
   }
 
   #slotOf(id: number): number {
-    return (id >>> 1) & (this.#kept - 1);
+    return (id >>> 1) & (this.#ids.length - 1);
+  }
+
+  #grow(openStreams: number): void {
+    const ids = this.#ids;
+    const how = this.#how;
+    const late = this.#late;
+    let kept = KEPT_LEAST;
+    while (kept <= openStreams && kept < KEPT_MAX) kept *= 2;
+    this.#ids = new Int32Array(kept);
+    this.#how = new Uint8Array(kept);
+    this.#late = new Uint8Array(kept);
+    for (const [old, id] of ids.entries()) {
+      if (id === 0) continue;
+      const slot = this.#slotOf(id);
+      this.#ids[slot] = id;
+      this.#how[slot] = how[old] as number;
+      this.#late[slot] = late[old] as number;
+    }
   }
 }
 
-const NONE = new Uint8Array(0);
+const KEPT_LEAST = 128;
+const KEPT_MAX = 1_024;
+const NO_IDS = new Int32Array(0);
+const NOTHING = new Uint8Array(0);
 const LATE_FRAMES_FREE = 8;
 const RESET_CAME = 0x80;

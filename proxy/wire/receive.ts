@@ -295,7 +295,7 @@ function handleRequest(core: Core, id: number, decoded: DecodedBlock | null, end
 }
 
 function refuseStream(core: Core, id: number, code: number): void {
-  core.ended.remember(id, Ended.BY_OUR_RESET);
+  core.ended.remember(id, Ended.BY_OUR_RESET, core.streams.count);
   refuse(core, id, code);
 }
 

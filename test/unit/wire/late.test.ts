@@ -101,3 +101,16 @@ test('answers that were under way when their calls were cancelled cost the conne
   drive.feed(reply(old.id));
   expect(drive.closed).toBe('');
 });
+
+test('what is remembered of streams that ended stays when more has to be', () => {
+  const drive = new Drive({ role: 'client' });
+  const { connection } = drive;
+  const open = (): LinkStream => connection.openStream(null, headerBlock(REQUEST), -1, 0, true);
+  const cancelled = [open(), open(), open()];
+  for (const stream of cancelled) connection.resetStream(stream, 8);
+  for (let n = 0; n < 300; n++) open();
+  connection.resetStream(open(), 8);
+  drive.take();
+  for (const { id } of cancelled) connection.handleBytes(data(id, 1));
+  expect(drive.take().filter(({ type }) => type === 3)).toEqual([]);
+});
