@@ -297,6 +297,19 @@ describe('groups', () => {
     expect(take()).toEqual(new Set(['a']));
   });
 
+  it('LB-19: panic ends when the last one that ails leaves the set', () => {
+    const [near, ill, far] = [member('a', 0, 'x'), member('b', 0, 'x'), member('c', 0, 'y')];
+    far.endpoint = { ...far.endpoint, localityWeight: 3 };
+    Object.defineProperty(ill, 'well', { value: false });
+    const balancer = grouped({ localities: 'weighted' });
+    balancer.membersChanged([near, ill, far], [near, ill, far], []);
+    const ofFar = () =>
+      Array.from({ length: 100 }, () => balancer.pick(0, 0)).filter((one) => one === far).length;
+    expect(Math.abs(ofFar() - 33)).toBeLessThan(4);
+    balancer.membersChanged([near, far], [], [ill]);
+    expect(Math.abs(ofFar() - 75)).toBeLessThan(4);
+  });
+
   it('LB-03: within a group it is the balancer’s own order', () => {
     const members = ['a', 'b', 'c'].map((name) => member(name, 0));
     const spare = member('d', 1);
