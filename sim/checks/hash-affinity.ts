@@ -1,11 +1,13 @@
 /**
  * check.hashAffinity (LB-11 to LB-13). Calls carry one of `keys` keys of the load; call c has key c mod keys. Per sidecar, over
  * first picks: a key stays with its instance. It may move only away from one that cannot be picked any more, or to one that
- * could not be when the key was picked last. Any other move is a stray one. `strayShareMax` (default 0, as the ring has it) is the
+ * could not be when the key was picked last; or to another group of endpoints (a priority, a locality, where the balancer goes by them), whose shares
+ * change with anyone's health, after any change. Any other move is a stray one. `strayShareMax` (default 0, as the ring has it) is the
  * share of picks that may be stray; maglev moves a few more keys than it must when the set changes.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { groupNumbers } from './endpoint-view.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -31,6 +33,8 @@ class View {
   readonly home: Int32Array;
   readonly at: Int32Array;
   picks = 0;
+  /** The count of first picks at the last change of any endpoint. */
+  changed = 0;
   /** How many can be picked. */
   size = 0;
 
@@ -47,17 +51,19 @@ class HashAffinity implements CheckRun {
   readonly #spec: CheckSpec;
   readonly #strayShareMax: number;
   readonly #names: readonly string[];
+  readonly #groupOf: readonly number[];
   readonly #keys: number;
   readonly #views: (View | undefined)[] = [];
   readonly #stray = new Evidence();
   #judged = 0;
   #moved = 0;
 
-  constructor(spec: CheckSpec, strayShareMax: number, { instanceNames, keys }: CheckContext) {
+  constructor(spec: CheckSpec, strayShareMax: number, context: CheckContext) {
     this.#spec = spec;
     this.#strayShareMax = strayShareMax;
-    this.#names = instanceNames;
-    this.#keys = keys;
+    this.#names = context.instanceNames;
+    this.#keys = context.keys;
+    this.#groupOf = groupNumbers(context);
   }
 
   onEvent(event: EventView): void {
@@ -65,7 +71,10 @@ class HashAffinity implements CheckRun {
     const view = (this.#views[event.sidecar] ??= new View(this.#names.length, this.#keys));
     if (event.kind === Kind.attemptSent) {
       if (event.detail === 1 && event.call >= 0) this.#pick(view, event);
-    } else if (event.code === PICKABLE || event.code === UNPICKABLE) {
+      return;
+    }
+    view.changed = view.picks;
+    if (event.code === PICKABLE || event.code === UNPICKABLE) {
       const pickable = event.code === PICKABLE ? 1 : 0;
       view.size += pickable - (view.pickable[event.instance] as number);
       view.pickable[event.instance] = pickable;
@@ -107,7 +116,8 @@ class HashAffinity implements CheckRun {
     if (view.size > 1 || home !== instance) this.#judged += 1;
     if (home === instance) return;
     const left = view.pickable[home] !== 1 || (view.since[home] as number) > last;
-    if (left || (view.since[instance] as number) > last) {
+    const isSpilt = this.#groupOf[home] !== this.#groupOf[instance] && view.changed > last;
+    if (left || isSpilt || (view.since[instance] as number) > last) {
       this.#moved += 1;
       return;
     }

@@ -1,5 +1,6 @@
 /** Priorities and localities: journals that stand just on either side of a share. */
 import { describe, expect, test } from 'vitest';
+import { hashAffinity } from '../../../sim/checks/hash-affinity.ts';
 import { leastRequest } from '../../../sim/checks/least-request.ts';
 import { localityShare } from '../../../sim/checks/locality-share.ts';
 import { priorityFailover } from '../../../sim/checks/priority-failover.ts';
@@ -40,6 +41,19 @@ describe('each group is balanced by itself', () => {
       .phase(1)
       .verdict(weightedShare({ errorMax: 1.5 }));
     expect(unfair.explanation).toContain('greeter/2 had 4 of 4 picks of sidecar 0, where weight 1 of 2');
+  });
+
+  test('LB-11: a key may go to another group when anything changed, for the shares of groups do', () => {
+    const keyed = (more: object = {}) => new Script(4, { keys: 1, groups: RANKS, ...more }).up(4);
+    const spilt = keyed().picks([0, 0]).saw(1, 'unpickable').picks([2]).saw(1, 'pickable').picks([0]);
+    expect(spilt.verdict(hashAffinity()).outcome).toBe('holds');
+    // Within a group it stays, and nothing moves without a change.
+    expect(keyed().picks([0, 0]).saw(3, 'unpickable').picks([1]).verdict(hashAffinity()).outcome).toBe(
+      'violated',
+    );
+    expect(keyed().picks([0, 0, 2]).verdict(hashAffinity()).outcome).toBe('violated');
+    const flat = keyed({ groups: [] }).picks([0, 0]).saw(1, 'unpickable').picks([2]);
+    expect(flat.verdict(hashAffinity()).outcome).toBe('violated');
   });
 
   test('LB-07: the busiest of its group is not picked, whoever is busy elsewhere', () => {
