@@ -4,7 +4,7 @@
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
-import { clustersOfInstance } from '../spec/routing.ts';
+import { clustersOfInstance, sharedInstance } from '../spec/routing.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -41,11 +41,10 @@ class Mirrored implements CheckRun {
     this.#share = share;
     this.#missingMax = missingMax;
     const routing = context.sidecar ?? {};
-    const clusters = context.instanceNames.map((_name, instance) => clustersOfInstance(routing, instance));
-    this.#inCluster = clusters.map((names) => names.includes(cluster));
-    this.#shared =
-      context.instanceNames.find((_name, at) => this.#inCluster[at] && (clusters[at]?.length ?? 0) > 1) ??
-      null;
+    this.#inCluster = context.instanceNames.map((_name, instance) =>
+      clustersOfInstance(routing, instance).includes(cluster),
+    );
+    this.#shared = sharedInstance(routing, context.instanceNames, cluster);
   }
 
   onEvent(event: EventView): void {

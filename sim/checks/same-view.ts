@@ -2,10 +2,13 @@
  * check.sameView (DC-01, DC-10, DC-22): what discovery says of an instance is what every sidecar has. Once an instance has been listed
  * for `withinMs`, each sidecar has it in its set, and does not let go of it; once it has been removed for as long, none has it, or takes
  * it. A sidecar whose control plane a fault treats badly has as long from the fault's end on; after `xds.drop` from the next change on.
- * With a registry of leases, where the dead leave by themselves, `leaseExpiry` says what must hold. Sidecars that were replaced are not judged.
+ * With a registry of leases, where the dead leave by themselves, `leaseExpiry` says what must hold, and with subsets, of
+ * which each sidecar has its own, `subset`; instances of several clusters are not judged. Sidecars that were replaced are not judged.
  */
 import { ENDPOINT_CHANGES, type EventView, Kind, MEMBER_STATES } from '../journal/events.ts';
+import { groupSettings } from '../spec/balancer.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
+import { sharedInstance } from '../spec/routing.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 import { Stalls } from './stalls.ts';
@@ -70,7 +73,8 @@ class SameView implements CheckRun {
   readonly #due: Due[] = [];
   readonly #wrong: { fromNs: number; atNs: number; said: string; seqs: readonly number[] }[] = [];
   readonly #stalls = new Stalls();
-  readonly #leased: boolean;
+  /** Why nothing is judged; null: all is. */
+  readonly #aside: string | null;
   /** What comes before the load is how the mesh begins. */
   #loaded = false;
   #judged = 0;
@@ -87,12 +91,12 @@ class SameView implements CheckRun {
       wellNs: 0,
       replaced: false,
     }));
-    this.#leased = context.sidecar?.discovery?.kind === 'registry';
+    this.#aside = whyAside(context);
   }
 
   onEvent(event: EventView): void {
     if (event.kind === Kind.stall) return this.#stalls.add(event);
-    if (this.#leased) return;
+    if (this.#aside !== null) return;
     for (let head = this.#due[0]; head !== undefined && head.atNs < event.tNs; head = this.#due[0]) {
       this.#due.shift();
       this.#judge(head, event);
@@ -126,9 +130,7 @@ class SameView implements CheckRun {
       return verdictOf(this.#spec, 'inconclusive', this.#judged, said);
     }
     if (this.#judged === 0) {
-      const why = this.#leased
-        ? 'With a registry of leases see leaseExpiry.'
-        : 'No change of discovery had its time.';
+      const why = this.#aside ?? 'No change of discovery had its time.';
       return verdictOf(this.#spec, 'not exercised', 0, why);
     }
     const said = `${counted(this.#judged, 'time')} a sidecar had ${this.#withinNs / 1e6} ms for a change: its set was what discovery said.`;
@@ -193,4 +195,14 @@ class SameView implements CheckRun {
       `${listed ? 'listed' : 'removed'} since ${atTime(sinceNs)}; ${this.#withinNs / 1e6} ms were allowed.`;
     this.#wrong.push({ fromNs, atNs, said, seqs: [seq, event.seq] });
   }
+}
+
+function whyAside({ sidecar = {}, instanceNames }: CheckContext): string | null {
+  if (sidecar.discovery?.kind === 'registry') return 'With a registry of leases see leaseExpiry.';
+  if (groupSettings(sidecar.balancer).subsetSize > 0)
+    return 'Each sidecar uses a subset of its own: see subset.';
+  const shared = sharedInstance(sidecar, instanceNames);
+  return shared === null
+    ? null
+    : `${shared} is in several clusters: of which one a change is cannot be told.`;
 }

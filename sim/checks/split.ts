@@ -5,7 +5,7 @@
  */
 import { type EventView, Kind } from '../journal/events.ts';
 import type { CheckContext, CheckRun, CheckSpec, Verdict } from '../spec/check.ts';
-import { clustersOfInstance } from '../spec/routing.ts';
+import { clustersOfInstance, sharedInstance } from '../spec/routing.ts';
 import { atTime, counted, Evidence, verdictOf } from './evidence.ts';
 import { limit } from './params.ts';
 
@@ -38,11 +38,11 @@ class SplitShares implements CheckRun {
     this.#spec = spec;
     this.#shares = shares;
     this.#context = context;
-    const clusters = context.instanceNames.map((_name, instance) =>
-      clustersOfInstance(context.sidecar ?? {}, instance),
+    const routing = context.sidecar ?? {};
+    this.#clusters = context.instanceNames.map(
+      (_name, instance) => clustersOfInstance(routing, instance)[0] as string,
     );
-    this.#clusters = clusters.map(([first]) => first as string);
-    this.#shared = context.instanceNames.find((_name, at) => (clusters[at]?.length ?? 0) > 1) ?? null;
+    this.#shared = sharedInstance(routing, context.instanceNames);
   }
 
   onEvent(event: EventView): void {

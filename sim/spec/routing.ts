@@ -50,3 +50,16 @@ export function clustersOfInstance(spec: RoutingSpec, instance: number): string[
   const names = clusters.filter(([, { instances }]) => instances.includes(instance)).map(([name]) => name);
   return names.length === 0 ? [DEFAULT_CLUSTER] : names;
 }
+
+/** The first instance (of this cluster) that is in several; null: none is. `names`: of all instances. */
+export function sharedInstance(
+  spec: RoutingSpec,
+  names: readonly string[],
+  cluster: string | null = null,
+): string | null {
+  const shared = names.find((_name, instance) => {
+    const own = clustersOfInstance(spec, instance);
+    return own.length > 1 && (cluster === null || own.includes(cluster));
+  });
+  return shared ?? null;
+}

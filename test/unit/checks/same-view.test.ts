@@ -112,14 +112,23 @@ describe('DC-01, DC-22: sameView', () => {
     });
   });
 
-  test('cannot tell across a stall, and says nothing of leases', () => {
+  test.each([
+    ['leases', { discovery: { kind: 'registry' } }, 'leaseExpiry'],
+    ['subsets', { balancer: { name: 'random', subsetSize: 1 } }, 'see subset'],
+    [
+      'an instance of two clusters',
+      { clusters: { a: { instances: [1] }, b: { instances: [1] } }, routes: [] },
+      'greeter/1 is in several clusters',
+    ],
+  ] as const)('says nothing of %s', (_what, sidecar, why) => {
+    const verdict = new Mesh({ sidecar }).at(200).member(1, 'removed').tick(400).verdict(VIEW);
+    expect(verdict).toMatchObject({ outcome: 'not exercised', exercised: 0 });
+    expect(verdict.explanation).toContain(why);
+  });
+
+  test('cannot tell across a stall', () => {
     const stalled = new Mesh().at(200).member(1, 'removed').at(1_300).stall(1_050).tick(1_310);
     expect(stalled.verdict(VIEW).outcome).toBe('inconclusive');
-    const leased = new Mesh({ sidecar: { discovery: { kind: 'registry' } } })
-      .at(200)
-      .member(1, 'removed')
-      .tick(400);
-    expect(leased.verdict(VIEW)).toMatchObject({ outcome: 'not exercised', exercised: 0 });
     expect(new Mesh().verdict(VIEW).outcome).toBe('not exercised');
     expect(() => sameView({ withinMs: -1 })).toThrow("'withinMs' is -1");
   });
