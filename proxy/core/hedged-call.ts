@@ -154,7 +154,8 @@ export class HedgedCall extends Call {
 
   /** What waited for an attempt that is gone goes back to the caller, unless this one has not taken it either. */
   #creditTaken(): void {
-    if (this.attempt?.stream?.queuedBytes === 0) this.creditHeld();
+    const { attempt } = this;
+    if (attempt !== null && (attempt.stream as LinkStream).queuedBytes === 0) this.creditHeld();
   }
 
   /** The next attempt, where policy and budget allow it. */
