@@ -24,13 +24,17 @@ export class EndpointSet {
     const endpoints = this.#subset === null ? told : this.#subset.select(told);
     const set = ++this.#set;
     const fresh: Upstream[] = [];
+    /** Members of which something else is said than before, and what. */
+    const changed: Upstream[] = [];
+    const said: Endpoint[] = [];
     let known = 0;
     // As a rule the set is told in the order of last time: then nobody has to be looked up.
     const { members } = context;
     let expected = 0;
     for (const endpoint of endpoints) {
       let before = members[expected];
-      if (before?.endpoint.address !== endpoint.address) {
+      const isSame = before !== undefined && before.endpoint === endpoint;
+      if (!isSame && before?.endpoint.address !== endpoint.address) {
         before = this.#byAddress.get(endpoint.address);
         if (before !== undefined && before === members[expected + 1]) expected++;
       }
@@ -45,22 +49,29 @@ export class EndpointSet {
       if (before.set === set) continue;
       // Of two with one address the first counts.
       before.set = set;
-      before.said = endpoint;
       known++;
+      if (isSame || before.endpoint === endpoint) continue;
+      changed.push(before);
+      said.push(endpoint);
     }
-    const gone = known === members.length ? [] : members.filter((upstream) => upstream.set !== set);
-    for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
-    if (gone.length > 0 || fresh.length > 0) {
-      const stay = gone.length === 0 ? members : members.filter((upstream) => upstream.set === set);
-      context.members = [...stay, ...fresh];
-      context.balancer.membersChanged(context.members, fresh, gone);
+    const gone: Upstream[] = [];
+    if (known < members.length || fresh.length > 0) {
+      const now: Upstream[] = [];
+      for (const upstream of members) (upstream.set === set ? now : gone).push(upstream);
+      for (const upstream of gone) this.#byAddress.delete(upstream.endpoint.address);
+      for (const upstream of fresh) now.push(upstream);
+      context.members = now;
+      context.balancer.membersChanged(now, fresh, gone);
     }
     // New ones first: a set that changes whole is never empty on the way (DC-20).
     for (const upstream of fresh) upstream.begin();
     let moved = false;
-    for (const upstream of context.members) if (upstream.change()) moved = true;
+    changed.forEach((upstream, at) => {
+      if (upstream.change(said[at] as Endpoint)) moved = true;
+    });
     if (moved) context.groups?.membersChanged(context.members, [], []);
     for (const upstream of gone) upstream.remove();
+    context.balancer.settle?.();
     context.outliers?.membersChanged();
     context.releaseWaiting();
   }

@@ -25,8 +25,7 @@ const AT_ONCE = { unhealthyThreshold: 1, healthyThreshold: 1 };
 export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   endpoint: Endpoint;
   readonly standing = new Standing();
-  /** What discovery said last, and in which of its sets: the sidecar notes it, `change` takes it over. */
-  said: Endpoint;
+  /** In which of its sets discovery named it last. */
   set = 0;
   readonly health = new HealthState();
   readonly outlier: OutlierRecord | null;
@@ -62,7 +61,6 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   constructor(context: Context, endpoint: Endpoint) {
     this.#context = context;
     this.endpoint = endpoint;
-    this.said = endpoint;
     this.outlier = context.config.outlier === null ? null : new OutlierRecord();
     this.#waiting = new WaitList(context.counters);
     this.#idle = new IdleConnections(context, this.#sessions);
@@ -108,10 +106,8 @@ export class Upstream implements TimerOwner, GroupMember, OutlierMember {
   }
 
   /** Discovery says something else about it than before; true when it is of another group now. */
-  change(): boolean {
+  change(endpoint: Endpoint): boolean {
     const before = this.endpoint;
-    const endpoint = this.said;
-    if (before === endpoint) return false;
     this.endpoint = endpoint;
     const moved =
       before.priority !== endpoint.priority ||

@@ -52,6 +52,8 @@ export interface Balancer<M extends BalancerMember> {
   membersChanged(members: readonly M[], added: readonly M[], removed: readonly M[]): void;
   /** A member became pickable or unpickable, or has another weight. One that is no member any more is passed over. */
   memberChanged(member: M): void;
+  /** Discovery has said all it had to say for now: what is worked out once for many changes may be worked out before the next pick. */
+  settle?(): void;
   /** An attempt's response began, or it ended before, `elapsedNs` after it was sent. */
   attemptTimed(member: M, nowNs: number, elapsedNs: number, outcome: AttemptOutcome): void;
   /** An endpoint told of its load; only where weights are learned from that. */

@@ -140,6 +140,10 @@ export class Grouped<M extends GroupMember> implements Balancer<M> {
     group.balancer.memberChanged(member);
   }
 
+  settle(): void {
+    for (const { balancer } of this.#groups) balancer.settle?.();
+  }
+
   /** `well` or `warming` changed. */
   healthChanged(member: M): void {
     const group = member.standing.group as Group<M> | null;

@@ -1,17 +1,15 @@
 /**
  * Round robin over the pickable members: S(i+1) = (S(i)+1) mod N. The set may change at any time: the host whose turn it
- * is keeps its turn, so that no rebuild favours the first of the list and no absent host makes a gift to its neighbour.
+ * is keeps its turn, so that no change favours the first of the list and no absent host makes a gift to its neighbour.
  */
 import type { Balancer, BalancerMember } from './balancer.ts';
+import { ReadyOrder } from './ready-order.ts';
 
 export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
   readonly timesAttempts = false;
-  #members: readonly T[] = [];
-  /** Taken in at the next pick, once for any number of changes. */
-  #stale = false;
-  /** The pickable members, in the order of the set. */
-  #ready: T[] = [];
-  /** Index into `#ready` of whoever is picked next. */
+  /** In the order of the set. */
+  readonly #ready = new ReadyOrder<T>();
+  /** Place of whoever is picked next: a pickable one while there is one. */
   #next = 0;
   #retryNext = 0;
   #picked = false;
@@ -24,82 +22,68 @@ export class RoundRobin<T extends BalancerMember> implements Balancer<T> {
 
   /** The next member for a first attempt; null when none is pickable. */
   pick(): T | null {
-    if (this.#stale) this.#rebuild();
-    const ready = this.#ready;
-    const index = this.#next;
-    if (index >= ready.length) return null;
+    const { items, count } = this.#ready;
+    if (count === 0) return null;
+    if (!this.#picked) this.#begin();
+    const place = this.#next;
     this.#picked = true;
-    this.#next = index + 1 === ready.length ? 0 : index + 1;
-    return ready[index] as T;
+    this.#next = this.#ready.next(this.#behind(place));
+    return items[place] as T;
   }
 
   /** The next member for a retry, one not in `tried` if there is one. Does not move the cursor of first attempts. */
   pickRetry(tried: readonly T[]): T | null {
-    if (this.#stale) this.#rebuild();
-    const ready = this.#ready;
-    const count = ready.length;
+    const { items, count } = this.#ready;
     if (count === 0) return null;
-    if (this.#retryNext >= count) this.#retryNext = 0;
-    const begin = this.#retryNext;
-    let index = begin;
-    for (let step = 0; step < count; step++) {
-      const member = ready[index] as T;
-      index = index + 1 === count ? 0 : index + 1;
-      if (tried.includes(member)) continue;
-      this.#retryNext = index;
-      return member;
-    }
-    this.#retryNext = begin + 1 === count ? 0 : begin + 1;
-    return ready[begin] as T;
+    if (!this.#picked) this.#begin();
+    let place = this.#ready.next(this.#retryNext);
+    for (let step = 0; step < count && tried.includes(items[place] as T); step++)
+      place = this.#ready.next(this.#behind(place));
+    this.#retryNext = this.#behind(place);
+    return items[place] as T;
   }
 
-  membersChanged(members: readonly T[], added: readonly T[], removed: readonly T[]): void {
-    this.#members = members;
-    for (const { standing } of removed) standing.place = -1;
-    for (const { standing } of added) standing.place = 0;
-    this.#stale = true;
+  membersChanged(members: readonly T[], _added: readonly T[], removed: readonly T[]): void {
+    const before = this.#ready.items;
+    const cursors = [this.#next, this.#retryNext];
+    this.#ready.replace(members, removed);
+    [this.#next, this.#retryNext] = cursors.map((cursor) => heirOf(before, cursor)) as [number, number];
+    this.#passOn();
   }
 
-  memberChanged(): void {
-    this.#stale = true;
+  memberChanged(member: T): void {
+    this.#ready.review(member);
+    this.#passOn();
   }
 
   attemptTimed(): void {}
 
-  /** Takes the set as it is now. */
-  #rebuild(): void {
-    this.#stale = false;
-    const heir = this.#picked ? this.#heir() : null;
-    const ready = this.#members.filter(isPickable);
-    this.#ready = ready;
-    if (!this.#picked) {
-      this.#next = Math.floor(this.#start * ready.length);
-      this.#retryNext = this.#next;
-      return;
-    }
-    this.#next = heir === null ? 0 : ready.indexOf(heir);
+  /** Who cannot be picked gives its turn to the first pickable one behind it. */
+  #passOn(): void {
+    const place = this.#ready.next(this.#next);
+    if (place >= 0) this.#next = place;
   }
 
-  /** Whose turn it is after the change: the one whose turn it was, else the first pickable one behind it. */
-  #heir(): T | null {
-    const old = this.#ready;
-    const members = this.#members;
-    for (let step = 0; step < old.length; step++) {
-      const candidate = old[(this.#next + step) % old.length] as T;
-      if (candidate.standing.place < 0) continue;
-      const place = members.indexOf(candidate);
-      // It is another group's by now, which is not told apart by its place.
-      if (place < 0) continue;
-      for (let ahead = 0; ahead < members.length; ahead++) {
-        const member = members[(place + ahead) % members.length] as T;
-        if (member.pickable) return member;
-      }
-      return null;
-    }
-    return null;
+  /** Some member can be picked, for the first time. */
+  #begin(): void {
+    const { count } = this.#ready;
+    this.#next = this.#ready.next(0);
+    for (let step = Math.floor(this.#start * count); step > 0; step--)
+      this.#next = this.#ready.next(this.#behind(this.#next));
+    this.#retryNext = this.#next;
+  }
+
+  #behind(place: number): number {
+    return place + 1 === this.#ready.items.length ? 0 : place + 1;
   }
 }
 
-function isPickable(member: BalancerMember): boolean {
-  return member.pickable;
+/** Where the one stands now that stood there before, or the first behind it that is still there; 0 when nobody is. */
+function heirOf(before: readonly BalancerMember[], place: number): number {
+  for (let step = 0; step < before.length; step++) {
+    const at = place + step;
+    const { standing } = before[at < before.length ? at : at - before.length] as BalancerMember;
+    if (standing.place >= 0) return standing.place;
+  }
+  return 0;
 }

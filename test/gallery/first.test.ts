@@ -6,9 +6,9 @@ const SKIPS: Exhibit = {
   changes: [
     {
       file: 'proxy/policy/round-robin.js',
-      line: 'this.#next = index + 1 === ready.length ? 0 : index + 1;',
+      line: 'this.#next = this.#ready.next(this.#behind(place));',
       becomes:
-        'this.third = (this.third ?? 0) + 1; this.#next = (index + (this.third % 3 === 0 ? 2 : 1)) % ready.length;',
+        'this.third = (this.third ?? 0) + 1; this.#next = (place + (this.third % 3 === 0 ? 2 : 1)) % items.length;',
     },
   ],
   scenario: `{ mesh: { services: { greeter: { instances: 5 } } },

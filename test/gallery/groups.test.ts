@@ -71,7 +71,8 @@ show('planted: $name', [
       'priorityFailover',
     ),
     check: 'priorityFailover',
-    words: /calls to priority 1, where a share of 30\.0 % makes it \d\.\d \(priority 0: 2 of 4 well/,
+    words:
+      /priority 1, (where a share of 30\.0 % makes it \d\.\d \(priority 0: 2|which should get none \(priority 0: 3) of 4 well/,
   },
   {
     name: 'spills-over-by-share-where-grpc-does-not',

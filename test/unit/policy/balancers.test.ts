@@ -124,4 +124,34 @@ describe('pick first', () => {
     balancer.membersChanged([a], [], [b]);
     expect(balancer.pick(0, 0)).toBe(a);
   });
+
+  it('goes by gRFC A61 through any changes of the set: families take turns, the first one’s first', () => {
+    const change = fc.record({ who: fc.nat({ max: 9 }), isSix: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+        const balancer = make('pick_first');
+        let members: TestMember[] = [];
+        for (const { who, isSix } of changes) {
+          const gone = members.filter(({ name }) => name.endsWith(`:${who}`));
+          const added = gone.length > 0 ? [] : [new TestMember(isSix ? `[::1]:${who}` : `10.0.0.1:${who}`)];
+          members = [...members.filter((one) => !gone.includes(one)), ...added];
+          balancer.membersChanged(members, added, gone);
+          const order: TestMember[] = [];
+          for (let one = balancer.pickRetry(order, 0, 0); one !== null && !order.includes(one); ) {
+            order.push(one);
+            one = balancer.pickRetry(order, 0, 0);
+          }
+          const family = (six: boolean) => members.filter(({ name }) => name.startsWith('[') === six);
+          const first = family(members[0]?.name.startsWith('[') === true);
+          const second = members.filter((one) => !first.includes(one));
+          const wanted = members.flatMap((_, at) => [
+            ...first.slice(at, at + 1),
+            ...second.slice(at, at + 1),
+          ]);
+          expect(order).toEqual(wanted);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

@@ -287,11 +287,9 @@ describe('round robin', () => {
             turn = next === member ? undefined : next;
           } else {
             member.pickable = !member.pickable;
-            balancer.memberChanged();
+            balancer.memberChanged(member);
             turn = member.pickable ? (turn ?? member) : next === member ? undefined : next;
           }
-          // Taken in now, so that the model need not know of changes that cancel each other out.
-          balancer.pickRetry([]);
           if (turn === undefined) turn = members.find((one) => one.pickable);
         }
       }),
