@@ -194,6 +194,23 @@ describe('a connection that comes and goes', () => {
     expect(mesh.dialled).toHaveLength(0);
   });
 
+  it('breaks after its GOAWAY while its successor is on the way: who waits for that goes on waiting', () => {
+    const mesh = new FakeMesh(2, { silent: true, config: { retry: { attempts: 1 } } });
+    mesh.connectAll();
+    const under = mesh.call(null);
+    const port = mesh.port('a');
+    mesh.link('a').capacity = 0;
+    port.onCapacity(true);
+    mesh.call();
+    const waits = mesh.call();
+    port.onClose('gone');
+    expect([under.status, waits.ended]).toEqual([14, false]);
+    expect([mesh.link('b').streams.length, mesh.dialled.length]).toEqual([1, 1]);
+    mesh.connectAll();
+    mesh.reply('a');
+    expect(waits.status).toBe(0);
+  });
+
   it('breaks while another stands: no dial, and the endpoint stays pickable', () => {
     const mesh = new FakeMesh(1, { silent: true });
     const first = mesh.connect(mesh.dialled.splice(0)[0] as never);
