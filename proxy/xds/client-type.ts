@@ -21,7 +21,7 @@ export class ClientType {
   versionNames = '';
   /** Of the last response on this stream. */
   nonce = '';
-  /** The greatest version seen on this stream, for those who want them to rise. */
+  /** The version accepted last on this stream, for those who want them to rise. */
   newest = '';
   /** Asked for on this stream. */
   asked: ReadonlySet<string> = new Set();

@@ -125,6 +125,8 @@ export class XdsClient {
     if (reason === null) {
       this.acks++;
       state.version = told.version;
+      // One that was refused is not in use: the control plane may go back behind it.
+      state.newest = told.version;
       state.versionNames = state.wanted.join('\n');
     } else this.nacks++;
     // The word on this response goes out before anything that follows from it.
@@ -161,7 +163,6 @@ export class XdsClient {
     if (this.#config.versions !== 'rising') return null;
     if (compareVersions(version, state.newest) < 0)
       return `version ${version} is older than ${state.newest}, which came before it`;
-    state.newest = version;
     return null;
   }
 

@@ -234,6 +234,18 @@ describe.each(VARIANTS)('%s', (variant) => {
     expect(rig.responses.length).toBe(told + 1);
   });
 
+  it('DC-22: behind a version that was refused for what it says the control plane may go back', () => {
+    const rig = new Rig(mesh({ a: [at(1)] }), { variant, versions: 'rising' }).start();
+    const good = rig.server.revise(messagesOf(mesh({ a: [at(2)] })));
+    const bad = rig.server.revise(messagesOf(mesh({ a: [{ address: 'nowhere:80' }] })));
+    for (const snapshot of [bad, good]) {
+      rig.session?.setSnapshot(snapshot as never);
+      rig.flush();
+    }
+    expect([rig.set, rig.client.nacks]).toEqual([['10.0.0.2:80'], 1]);
+    expect(rig.troubles.at(-1)).toBeNull();
+  });
+
   it('a cluster that is taken away empties the set, unless what is deleted is to be kept', () => {
     for (const keepDeleted of [false, true]) {
       const rig = new Rig(mesh({ a: [at(1)] }), { variant, keepDeleted }).start();
