@@ -1,7 +1,7 @@
 /** An exhibit of the gallery: a planted bug must turn its check red in words, and its mirror, the same scenario with the sidecar as it is, must hold. */
 import { describe, expect, test } from 'vitest';
 import type { Verdict } from '../../sim/spec/check.ts';
-import { type Bug, runBug } from './plant.ts';
+import { type Bug, runMirror, runPlanted } from './plant.ts';
 
 export interface Exhibit extends Bug {
   check: string;
@@ -15,20 +15,20 @@ export interface Exhibit extends Bug {
 export function show(title: string, exhibits: readonly Exhibit[]): void {
   describe.each(exhibits)(title, (exhibit) => {
     test('the check turns red and says why', () => {
-      expect(verdictOf(exhibit, true)).toMatchObject({
+      expect(verdictOf(exhibit, runPlanted)).toMatchObject({
         outcome: 'violated',
         explanation: expect.stringMatching(exhibit.words),
       });
     });
 
     test('its mirror holds', () => {
-      expect(verdictOf(exhibit, false)).toMatchObject({ outcome: 'holds' });
+      expect(verdictOf(exhibit, runMirror)).toMatchObject({ outcome: 'holds' });
     });
   });
 }
 
-function verdictOf(exhibit: Exhibit, planted: boolean): Verdict | undefined {
-  const record = runBug(exhibit, planted, exhibit.world ?? 'virtual');
+function verdictOf(exhibit: Exhibit, run: typeof runPlanted): Verdict | undefined {
+  const record = run(exhibit, exhibit.world ?? 'virtual');
   expect(record.error).toBeNull();
   return record.verdicts.find((one) => one.check === exhibit.check);
 }
