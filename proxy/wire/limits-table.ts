@@ -84,7 +84,7 @@ export const LIMITS = {
     least: 1,
     most: 1_000_000_000,
     roles: 'both',
-    bounds: 'resets at once: those that came and those the peer made us send draw on one bucket',
+    bounds: 'resets at once: those that a caller sent and those that a peer made us send draw on one bucket',
     attack: '11 rapid reset, 12 MadeYouReset, 7 reset flood',
     source: 'nghttp2 1000',
   },

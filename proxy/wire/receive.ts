@@ -376,5 +376,6 @@ function handleReset(core: Core, id: number, source: Uint8Array, start: number, 
   const code = (dependency(source, start) | (((source[start] as number) & 0x80) << 24)) >>> 0;
   closeStream(core, stream, Ended.BY_PEER_RESET);
   core.events.onReset(stream, code, code === ErrorCode.REFUSED_STREAM);
-  if (core.isServer || code !== ErrorCode.REFUSED_STREAM) drawReset(core);
+  // An endpoint can only reset what we opened: as often as we ask for it, and its other calls need not end for that.
+  if (core.isServer) drawReset(core);
 }

@@ -114,3 +114,13 @@ test('what is remembered of streams that ended stays when more has to be', () =>
   for (const { id } of cancelled) connection.handleBytes(data(id, 1));
   expect(drive.take().filter(({ type }) => type === 3)).toEqual([]);
 });
+
+test.each([2, 7, 8])('an endpoint may answer every call with RST_STREAM %i: its connection stays', (code) => {
+  const drive = new Drive({ role: 'client', limits: { resetBurst: 10, resetsPerSecond: 0 } });
+  for (let n = 0; n < 1_000; n++) {
+    const { id } = drive.connection.openStream(null, headerBlock(REQUEST), -1, 0, true);
+    drive.feed(reset(id, code));
+  }
+  expect(drive.closed).toBe('');
+  expect(drive.connection.streamsOpen).toBe(0);
+});
