@@ -23,7 +23,7 @@ import { EventQueue } from '../../sim/base/event-queue.ts';
 import { Kind } from '../../sim/journal/events.ts';
 import { Journal } from '../../sim/journal/journal.ts';
 import { seeded, TestMember } from '../unit/policy/members.ts';
-import { QUIET } from '../unit/wire/kit.ts';
+import { PREFACE, QUIET, REQUEST as FIELDS, data, headers, settings } from '../unit/wire/kit.ts';
 import { printRows, type Row } from './table.ts';
 
 const REQUEST = headerBlock([
@@ -40,6 +40,7 @@ const RESPONSE = headerBlock([
 ]);
 const TRAILERS = headerBlock([['grpc-status', '0']]);
 const MESSAGE = Uint8Array.from([0, 0, 0, 0, 7, 0x0a, 5, 0x57, 0x6f, 0x72, 0x6c, 0x64]);
+const FRAMES = 100;
 const QUEUED = 1_000;
 /** Endpoints of one service, as many as a mesh may have. */
 const MANY = 10_000;
@@ -49,6 +50,7 @@ export default async function bench(): Promise<void> {
   const micro = new Bench({ time: 250, warmupTime: 100 });
   micro.add('HPACK: encode a block seen before', encodeKnown());
   micro.add('HPACK: decode a block of six fields', decodeBlock());
+  micro.add(`frames: read ${FRAMES} of DATA, 12 octets each`, readFrames());
   micro.add('unary call through two connections in memory', callOverWire());
   micro.add('pick, round robin over 5', pick());
   for (const name of BALANCER_NAMES) {
@@ -95,6 +97,20 @@ function decodeBlock(): () => void {
     decoder.decode(output.buffer, start, output.length);
   }
   return () => void decoder.decode(output.buffer, start, output.length);
+}
+
+function readFrames(): () => void {
+  const connection: Connection = new Connection('server', {
+    ...QUIET,
+    onData: (stream, bytes) => connection.consume(stream, bytes.length),
+  });
+  connection.handleBytes(Buffer.concat([PREFACE, settings(), headers(1, FIELDS, false)]));
+  const frames = Buffer.concat(Array.from({ length: FRAMES }, () => data(1, MESSAGE.length)));
+  return () => {
+    connection.handleBytes(frames);
+    if (connection.closing) throw new Error('the frames were refused');
+    if (connection.hasOutput) connection.recycle(connection.takeOutput());
+  };
 }
 
 function callOverWire(): () => void {
