@@ -1,19 +1,21 @@
 /** A control plane as a process, with its file; a real Envoy that follows it; what each of them says its members are. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MeshPlan } from '../../proxy/xds/plan.ts';
+import { findProgram } from '../bench/proxy/programs.ts';
 import { adminGet, until } from './sidecar-kit.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+const ENVOY = findProgram('envoy');
+
 /** Whether there is an Envoy to run, else why not. */
 export function envoyMissing(): string | null {
-  const found = spawnSync('envoy', ['--version'], { timeout: 20_000 });
-  return found.status === 0 ? null : 'there is no envoy on PATH (scripts/peers installs one)';
+  return ENVOY === null ? 'there is no envoy (scripts/peers installs one)' : null;
 }
 
 class Process {
@@ -96,7 +98,13 @@ export class EnvoyProcess {
     const file = join(folder, `envoy-${variant}.json`);
     writeFileSync(file, JSON.stringify(bootstrap(server, variant)));
     const flags = ['--concurrency', '1', '--disable-hot-restart', '-l', 'warn'];
-    this.#process = new Process('envoy', ['-c', file, '--admin-address-path', this.#adminFile, ...flags]);
+    this.#process = new Process(ENVOY as string, [
+      '-c',
+      file,
+      '--admin-address-path',
+      this.#adminFile,
+      ...flags,
+    ]);
   }
 
   get stderr(): string {
