@@ -1,7 +1,6 @@
 /** What the configuration file says about failover and overload: into the shape of the flags, and out of it, checked and completed. */
 import type { SidecarConfig } from '../policy/config.ts';
 import {
-  type BreakerConfig,
   DEFAULT_BREAKER,
   DEFAULT_FAILURE_PERCENT,
   DEFAULT_HEDGING,
@@ -11,13 +10,8 @@ import {
   DEFAULT_THROTTLE,
   DEFAULT_WAIT_FOR_READY,
   EJECTION_CAPS,
-  type FailurePercentConfig,
   type HedgingConfig,
-  type MessageLimitConfig,
   type OutlierConfig,
-  type SuccessRateConfig,
-  type ThrottleConfig,
-  type WaitForReadyConfig,
 } from '../policy/failover-config.ts';
 import type { RawOptions } from './flags.ts';
 import { type LoadSection, readLoad } from './load-options.ts';
@@ -50,20 +44,12 @@ type FailoverSection =
 export function readFailover(read: OptionReader): Pick<SidecarConfig, FailoverSection> {
   return {
     outlier: readOutlier(read),
-    retryThrottling: readThrottling(read),
+    retryThrottling: readNumbers(read, 'retryThrottling', DEFAULT_THROTTLE),
     hedging: readHedging(read),
-    circuitBreaker: readBreaker(read),
-    waitForReady: readWaitForReady(read),
-    messageLimit: readMessageLimit(read),
+    circuitBreaker: readNumbers(read, 'circuitBreaker', DEFAULT_BREAKER),
+    waitForReady: readNumbers(read, 'waitForReady', DEFAULT_WAIT_FOR_READY),
+    messageLimit: readNumbers(read, 'messageLimit', DEFAULT_MESSAGE_LIMIT),
     ...readLoad(read),
-  };
-}
-
-function readThrottling(read: OptionReader): ThrottleConfig | null {
-  if (!read.flag('retryThrottling')) return null;
-  return {
-    maxTokens: read.number('retryThrottling.maxTokens', DEFAULT_THROTTLE.maxTokens),
-    tokenRatio: read.number('retryThrottling.tokenRatio', DEFAULT_THROTTLE.tokenRatio),
   };
 }
 
@@ -75,33 +61,6 @@ function readHedging(read: OptionReader): HedgingConfig | null {
     delayMs: read.number('hedging.delayMs', base.delayMs),
     nonFatalStatuses: read.statuses('hedging.nonFatalStatuses', base.nonFatalStatuses),
   };
-}
-
-function readWaitForReady(read: OptionReader): WaitForReadyConfig | null {
-  if (!read.flag('waitForReady')) return null;
-  const base = DEFAULT_WAIT_FOR_READY;
-  return {
-    maxMs: read.number('waitForReady.maxMs', base.maxMs),
-    maxPending: read.number('waitForReady.maxPending', base.maxPending),
-  };
-}
-
-function readMessageLimit(read: OptionReader): MessageLimitConfig | null {
-  if (!read.flag('messageLimit')) return null;
-  const base = DEFAULT_MESSAGE_LIMIT;
-  return {
-    requestBytesMax: read.number('messageLimit.requestBytesMax', base.requestBytesMax),
-    responseBytesMax: read.number('messageLimit.responseBytesMax', base.responseBytesMax),
-  };
-}
-
-function readBreaker(read: OptionReader): BreakerConfig | null {
-  if (!read.flag('circuitBreaker')) return null;
-  const config = { ...DEFAULT_BREAKER };
-  for (const name of Object.keys(config) as (keyof BreakerConfig)[]) {
-    config[name] = read.number(`circuitBreaker.${name}`, config[name]);
-  }
-  return config;
 }
 
 function readOutlier(read: OptionReader): OutlierConfig | null {
@@ -120,39 +79,20 @@ function readOutlier(read: OptionReader): OutlierConfig | null {
     errorStatuses: read.statuses('outlier.errorStatuses', base.errorStatuses),
     gatewayStatuses: read.statuses('outlier.gatewayStatuses', base.gatewayStatuses),
     healthyCheckUnejects: read.flag('outlier.healthyCheckUnejects'),
-    successRate: readSuccessRate(read, 'outlier.successRate'),
-    failurePercent: readFailurePercent(read, 'outlier.failurePercent'),
+    successRate: readNumbers(read, 'outlier.successRate', DEFAULT_SUCCESS_RATE),
+    failurePercent: readNumbers(read, 'outlier.failurePercent', DEFAULT_FAILURE_PERCENT),
   };
 }
 
-function readSuccessRate(read: OptionReader, at: string): SuccessRateConfig | null {
-  if (!read.flag(at)) return null;
-  const base = DEFAULT_SUCCESS_RATE;
-  return {
-    stdevFactor: read.number(`${at}.stdevFactor`, base.stdevFactor),
-    ...readJudged(read, at, base),
-  };
-}
-
-function readFailurePercent(read: OptionReader, at: string): FailurePercentConfig | null {
-  if (!read.flag(at)) return null;
-  const base = DEFAULT_FAILURE_PERCENT;
-  return {
-    thresholdPercent: read.number(`${at}.thresholdPercent`, base.thresholdPercent),
-    ...readJudged(read, at, base),
-  };
-}
-
-interface Judged {
-  minHosts: number;
-  minRequests: number;
-  enforcePercent: number;
-}
-
-function readJudged(read: OptionReader, at: string, base: Judged): Judged {
-  return {
-    minHosts: read.number(`${at}.minHosts`, base.minHosts),
-    minRequests: read.number(`${at}.minRequests`, base.minRequests),
-    enforcePercent: read.number(`${at}.enforcePercent`, base.enforcePercent),
-  };
+/** A section of numbers alone, with what `base` says where it is silent; null where it is not named. */
+function readNumbers<T extends Record<keyof T, number>>(
+  read: OptionReader,
+  section: string,
+  base: T,
+): T | null {
+  if (!read.flag(section)) return null;
+  const names = Object.keys(base) as (keyof T & string)[];
+  return Object.fromEntries(
+    names.map((name) => [name, read.number(`${section}.${name}`, base[name])]),
+  ) as unknown as T;
 }
