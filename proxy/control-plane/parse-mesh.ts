@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CONFIG_SCHEMA } from '../host/config-schema.ts';
 import { FAILOVER_SCHEMA } from '../host/failover-schema.ts';
 import { routesSchema } from '../host/routing-schema.ts';
-import { parseAddress } from '../policy/address.ts';
+import { firstTwice, GIVE_ONE, parseAddress } from '../policy/address.ts';
 import { SidecarError } from '../policy/trouble.ts';
 import { buildMessages } from '../xds/build.ts';
 import { PLAIN_CODEC, TYPES } from '../xds/messages.ts';
@@ -69,7 +69,7 @@ export function parseMesh(text: string, file: string): MeshPlan {
     throw wrong(file, issue.path.length === 0 ? what : `${issue.path.join('.')}: ${what}`);
   }
   const twice = addressTwice(result.data);
-  if (twice !== null) throw wrong(file, twice, 'give one of the two endpoints; its share is its weight');
+  if (twice !== null) throw wrong(file, twice, GIVE_ONE);
   const complaint = contradiction(result.data);
   if (complaint !== null) throw wrong(file, complaint);
   return result.data;
@@ -78,13 +78,11 @@ export function parseMesh(text: string, file: string): MeshPlan {
 /** Two clusters may have one address: they know nothing of each other. */
 function addressTwice({ clusters }: MeshPlan): string | null {
   for (const [cluster, { endpoints }] of Object.entries(clusters)) {
-    const seen = new Map<string, number>();
-    for (const [at, { address }] of endpoints.entries()) {
-      const first = seen.get(address);
-      if (first !== undefined)
-        return `clusters.${cluster}.endpoints.${at}.address: ${address} stands there twice, in endpoints.${first} too`;
-      seen.set(address, at);
-    }
+    const addresses = endpoints.map(({ address }) => address);
+    const twice = firstTwice(addresses);
+    if (twice === null) continue;
+    const { at, before } = twice;
+    return `clusters.${cluster}.endpoints.${at}.address: ${addresses[at]} stands there twice, in endpoints.${before} too`;
   }
   return null;
 }

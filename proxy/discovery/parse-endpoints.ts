@@ -1,7 +1,7 @@
 /** What an endpoint file says: `{ endpoints: [{ address, id?, draining?, weight?, priority?, locality?, localityWeight?, metadata? }] }` as YAML or JSON. */
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { parseAddress } from '../policy/address.ts';
+import { firstTwice, GIVE_ONE, parseAddress } from '../policy/address.ts';
 import { type Endpoint, WEIGHT_MAX } from '../policy/config.ts';
 import { SidecarError } from '../policy/trouble.ts';
 
@@ -52,16 +52,14 @@ export function parseEndpoints(text: string, file: string): Endpoint[] {
     const isEmpty = value === null || value === undefined;
     throw wrong(path, isEmpty ? 'it is empty' : (issue?.message ?? 'it does not fit'));
   }
-  const seen = new Map<string, number>();
-  return result.data.endpoints.map(({ address, id, draining, ...facts }, index) => {
-    const first = seen.get(address);
-    if (first !== undefined)
-      throw wrong(
-        ` endpoints.${index}.address`,
-        `${address} stands there twice, in endpoints.${first} too`,
-        'give one of the two endpoints; its share is its weight',
-      );
-    seen.set(address, index);
+  const { endpoints } = result.data;
+  const twice = firstTwice(endpoints.map(({ address }) => address));
+  if (twice !== null) {
+    const { at, before } = twice;
+    const said = `${endpoints[at]?.address} stands there twice, in endpoints.${before} too`;
+    throw wrong(` endpoints.${at}.address`, said, GIVE_ONE);
+  }
+  return endpoints.map(({ address, id, draining, ...facts }) => {
     return {
       address,
       id: id ?? address,

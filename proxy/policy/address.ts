@@ -26,3 +26,17 @@ export function parseWeighted(text: string): { address: string; weight: number }
 export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** Where the first address that stands there twice stands again, and where it stood before; null: each is there once. */
+export function firstTwice(addresses: readonly string[]): { at: number; before: number } | null {
+  const seen = new Map<string, number>();
+  for (const [at, address] of addresses.entries()) {
+    const before = seen.get(address);
+    if (before !== undefined) return { at, before };
+    seen.set(address, at);
+  }
+  return null;
+}
+
+/** What to do about it. */
+export const GIVE_ONE = 'give one of the two endpoints; its share is its weight';
