@@ -6,7 +6,7 @@ import type { HeaderBlock } from '../wire/headers.ts';
 import type { Link, LinkStream } from '../wire/link.ts';
 import type { Attempt } from './attempt.ts';
 import type { Failures } from './failures.ts';
-import type { MessageMeter } from './message-meter.ts';
+import type { MessageMeters } from './message-meter.ts';
 import type { MirrorCall } from './mirror.ts';
 import { RequestBuffer } from './request-buffer.ts';
 import type { Tagger } from './tagger.ts';
@@ -35,8 +35,7 @@ class Extras {
   waiting: WaitPlace | null = null;
   patience: Timer | null = null;
   mirror: MirrorCall | null = null;
-  requestMeter: MessageMeter | null = null;
-  responseMeter: MessageMeter | null = null;
+  meters: MessageMeters | null = null;
 }
 
 /** Only read: what a call has before it needs its own. */
@@ -118,18 +117,12 @@ export abstract class CallRecord extends Timer {
     if (value !== this.mirror) CallRecord.#own(this).mirror = value;
   }
 
-  /** The messages of either direction; null: none came yet, or nobody measures them. */
-  get requestMeter(): MessageMeter | null {
-    return this.#extras.requestMeter;
+  /** Of its messages; null: none came yet, or nobody measures them. */
+  get meters(): MessageMeters | null {
+    return this.#extras.meters;
   }
-  set requestMeter(value: MessageMeter | null) {
-    CallRecord.#own(this).requestMeter = value;
-  }
-  get responseMeter(): MessageMeter | null {
-    return this.#extras.responseMeter;
-  }
-  set responseMeter(value: MessageMeter | null) {
-    CallRecord.#own(this).responseMeter = value;
+  set meters(value: MessageMeters | null) {
+    CallRecord.#own(this).meters = value;
   }
 
   get isGrpc(): boolean {

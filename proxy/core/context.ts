@@ -3,7 +3,6 @@ import type { AttemptOutcome, Balancer } from '../policy/balancer.ts';
 import { ConcurrencyLimit } from '../policy/concurrency-limit.ts';
 import { hashes, type SidecarConfig } from '../policy/config.ts';
 import { hashText } from '../policy/hash.ts';
-import type { MessageLimitConfig } from '../policy/failover-config.ts';
 import type { Grouped } from '../policy/grouped.ts';
 import { LOAD_REPORT_TRAILER, readLoadReport } from '../policy/load-report.ts';
 import { makeBalancer, makeGroups } from '../policy/make-balancer.ts';
@@ -72,8 +71,6 @@ export class Context {
   readonly groups: Grouped<Upstream> | null;
   /** Trailers are looked at for reports of load. */
   readonly readsReports: boolean;
-  /** Null: nobody looks at how long messages are. */
-  readonly messageLimit: MessageLimitConfig | null;
   /** Somebody wants to know how long attempts take. */
   readonly timesAttempts: boolean;
   /** The request header that the balancer hashes; null: it hashes nothing. */
@@ -136,7 +133,6 @@ export class Context {
     this.groups = cluster === null ? makeGroups<Upstream>(config.balancer, random) : cluster.groups;
     if (cluster !== null) this.balancer = cluster.balancer;
     else this.balancer = this.groups ?? makeBalancer<Upstream>(config.balancer, random);
-    this.messageLimit = config.messageLimit;
     this.readsReports = config.balancer.loadReports;
     if (cluster !== null) this.concurrency = cluster.concurrency;
     else this.concurrency = config.concurrency === null ? null : new ConcurrencyLimit(config.concurrency);

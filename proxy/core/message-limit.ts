@@ -2,33 +2,42 @@
 import type { Attempt } from './attempt.ts';
 import type { Call } from './call.ts';
 import type { Context } from './context.ts';
-import { MessageMeter } from './message-meter.ts';
+import { MessageMeter, type MessageMeters } from './message-meter.ts';
 import { GRPC } from './statuses.ts';
 
 /** Whether the call has ended for what begins in these octets of its request. */
 export function refusesRequest(context: Context, call: Call, bytes: Uint8Array, endStream: boolean): boolean {
-  const { messageLimit } = context;
-  if (messageLimit === null || !call.isGrpc) return false;
-  const { requestBytesMax } = messageLimit;
-  const length = (call.requestMeter ??= new MessageMeter(requestBytesMax)).pass(bytes);
+  const meter = metersOf(context, call)?.request;
+  if (meter === undefined) return false;
+  const length = meter.pass(bytes);
   if (length < 0) return false;
   call.requestEnded = endStream;
   call.heldBytes += bytes.length;
-  refuse(context, call, `a request message of ${length} octets is longer than the ${requestBytesMax}`);
+  refuse(context, call, `a request message of ${length} octets is longer than the ${meter.bytesMax}`);
   return true;
 }
 
 /** The same for octets of its response. */
 export function refusesResponse(context: Context, call: Call, attempt: Attempt, bytes: Uint8Array): boolean {
-  const { messageLimit } = context;
-  if (messageLimit === null || !call.isGrpc) return false;
-  const { responseBytesMax } = messageLimit;
-  const length = (call.responseMeter ??= new MessageMeter(responseBytesMax)).pass(bytes);
+  const meter = metersOf(context, call)?.response;
+  if (meter === undefined) return false;
+  const length = meter.pass(bytes);
   if (length < 0) return false;
   attempt.heldBytes += bytes.length;
-  const said = `${attempt.sentTo} sent a message of ${length} octets, longer than the ${responseBytesMax}`;
+  const said = `${attempt.sentTo} sent a message of ${length} octets, longer than the ${meter.bytesMax}`;
   refuse(context, call, said);
   return true;
+}
+
+/** Null: nobody measures its messages. */
+function metersOf({ config }: Context, call: Call): MessageMeters | null {
+  const { messageLimit } = config;
+  if (messageLimit === null || !call.isGrpc) return null;
+  call.meters ??= {
+    request: new MessageMeter(messageLimit.requestBytesMax),
+    response: new MessageMeter(messageLimit.responseBytesMax),
+  };
+  return call.meters;
 }
 
 function refuse({ counters }: Context, call: Call, what: string): void {

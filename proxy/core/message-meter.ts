@@ -5,8 +5,15 @@
 
 const PREFIX_BYTES = 5;
 
+/** Both directions of a call. */
+export interface MessageMeters {
+  readonly request: MessageMeter;
+  readonly response: MessageMeter;
+}
+
 export class MessageMeter {
-  readonly #bytesMax: number;
+  /** Infinity: there is no bound. */
+  readonly bytesMax: number;
   /** Of the prefix in hand. */
   #prefixBytes = 0;
   #length = 0;
@@ -15,7 +22,7 @@ export class MessageMeter {
 
   /** `bytesMax`: of a message without its prefix; 0: no bound. */
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax === 0 ? Infinity : bytesMax;
+    this.bytesMax = bytesMax === 0 ? Infinity : bytesMax;
   }
 
   /** The length of the first message in these octets that is too long, known once its prefix is whole; -1: none is. */
@@ -31,7 +38,7 @@ export class MessageMeter {
       at += 1;
       this.#prefixBytes += 1;
       if (this.#prefixBytes < PREFIX_BYTES) continue;
-      if (this.#length > this.#bytesMax) return this.#length;
+      if (this.#length > this.bytesMax) return this.#length;
       this.#left = this.#length;
       this.#prefixBytes = 0;
       this.#length = 0;
